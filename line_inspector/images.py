@@ -1,0 +1,67 @@
+"""Image files read strictly: what is not a whole 8-bit mono or colour picture is refused, with the reason.
+
+OpenCV fills the missing rows of a truncated JPEG with grey and says nothing, and silently drops depth and alpha;
+a grey lower half would be learned as a good part. Pillow raises on both, so it does the decoding.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+
+from line_inspector.errors import InputError
+
+Frame = npt.NDArray[np.uint8]
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+SMALLEST_SIDE_PX = 16
+
+
+def read_image(path: Path) -> Frame:
+    """The picture in `path`, as uint8 (H, W) for mono or (H, W, 3) in BGR order, turned upright by its EXIF tag.
+
+    Raises InputError for a file that is missing, unreadable, truncated, deeper than 8 bits, has alpha, or is tiny.
+    """
+    try:
+        with Image.open(path) as picture:
+            _require_plain(picture, path)
+            picture.load()
+            upright = ImageOps.exif_transpose(picture)
+            pixels = np.asarray(upright if upright.mode == "L" else upright.convert("RGB"))
+    except FileNotFoundError as e:
+        raise InputError("no such image", str(path), "Check the path") from e
+    except (UnidentifiedImageError, Image.DecompressionBombError) as e:
+        raise InputError("not an image that can be read", str(path), "Replace or remove the file") from e
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+    ) as e:  # Pillow reports damage in a chunk or a marker as any of these
+        raise InputError(f"image is truncated or damaged ({e})", str(path), "Replace or remove the file") from e
+    if min(pixels.shape[:2]) < SMALLEST_SIDE_PX:
+        size = f"{pixels.shape[1]} x {pixels.shape[0]} px"
+        raise InputError(f"image is too small ({size})", str(path), f"Use at least {SMALLEST_SIDE_PX} px a side")
+    if pixels.ndim == 2:
+        return np.ascontiguousarray(pixels)
+    return np.ascontiguousarray(pixels[:, :, ::-1])
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Every image file directly in `folder`, by name. Raises InputError where there is no folder or no image."""
+    if not folder.is_dir():
+        raise InputError("no such folder", str(folder), "Check the path")
+    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    if not found:
+        raise InputError("folder holds no image", str(folder), f"Put {', '.join(IMAGE_SUFFIXES)} files there")
+    return found
+
+
+def _require_plain(picture: ImageFile.ImageFile, path: Path) -> None:
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        raise InputError("image has an alpha channel", str(path), "Save it without transparency")
+    if picture.mode not in ("L", "RGB", "P", "1"):
+        raise InputError(f"image is not 8-bit mono or RGB (mode {picture.mode})", str(path), "Convert it to 8 bits")
+    if any(";16" in str(arguments) for *_, arguments in picture.tile):  # Pillow cuts 16-bit RGB to its upper byte
+        raise InputError("image is not 8-bit mono or RGB (16 bits a channel)", str(path), "Convert it to 8 bits")

@@ -1,0 +1,215 @@
+"""Frames of one camera in POSIX shared memory: one writer, any number of readers, no locks.
+
+Each slot starts with a generation that is odd while the writer is inside (a sequence lock); a reader compares it with
+the generation it was promised, before and after it looks. The segment's name carries camera, epoch and geometry, so a
+restarted camera never meets an old reader. Segments are mapped directly: before Python 3.13
+multiprocessing.shared_memory unlinks a segment when any process that attached to it exits.
+"""
+
+import mmap
+import os
+import re
+import time
+import zlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from line_inspector.errors import InputError
+from line_inspector.images import Frame
+from line_inspector.messages import SlotRef
+
+SHM = Path("/dev/shm")
+PREFIX = "line-inspector"
+NAME = re.compile(rf"{PREFIX}\.([\w-]+)\.([\w-]+)\.(\d+)\.(\d+)x(\d+)")
+FINGERPRINT_ROWS = 16
+
+_HEADER = np.dtype(
+    [
+        ("generation", "<u8"),
+        ("deadline_ns", "<i8"),
+        ("height", "<u4"),
+        ("width", "<u4"),
+        ("channels", "<u4"),
+        ("part_crc", "<u4"),
+    ]
+)
+_HEADER_BYTES = 64
+
+
+class TornFrame(Exception):
+    """The slot no longer holds the promised frame, or its writer was inside it."""
+
+
+class RingOverrun(Exception):
+    """The next slot still holds a frame whose deadline has not passed."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Number of slots and room for pixels in each."""
+
+    slots: int
+    slot_bytes: int
+
+    @property
+    def stride_bytes(self) -> int:
+        """Distance between slots: header plus pixels, rounded up to a page so that a slot can be page-locked."""
+        return -(-(_HEADER_BYTES + self.slot_bytes) // mmap.PAGESIZE) * mmap.PAGESIZE
+
+
+def slots_needed(rate_hz: float, deadline_s: float, keep_s: float) -> int:
+    """Slots so that none is reused before its part's deadline plus `keep_s`, in which the archive copies the frame."""
+    return int(np.ceil(rate_hz * (deadline_s + keep_s))) + 4
+
+
+def fingerprint(frame: Frame) -> int:
+    """CRC-32 over shape and FINGERPRINT_ROWS evenly spaced rows: tells one frame from another at little cost."""
+    rows = np.linspace(0, frame.shape[0] - 1, FINGERPRINT_ROWS).astype(int)
+    return zlib.crc32(frame[rows].tobytes(), zlib.crc32(str(frame.shape).encode()))
+
+
+class RingWriter:
+    """The camera's end. Creates its segment, and removes segments that earlier epochs of this camera left behind."""
+
+    def __init__(self, line: str, camera: str, geometry: Geometry) -> None:
+        remove_stale(line, camera)
+        self.name = f"{PREFIX}.{line}.{camera}.{time.monotonic_ns()}.{geometry.slots}x{geometry.slot_bytes}"
+        self._geometry = geometry
+        self._memory = _create(self.name, geometry.slots * geometry.stride_bytes)
+        self._next = 0
+
+    def write(self, frame: Frame, part_id: str, deadline_ns: int, keep_ns: int, now_ns: int) -> SlotRef:
+        """Copies the frame into the next slot. Raises RingOverrun, or ValueError when the frame is too large."""
+        if frame.nbytes > self._geometry.slot_bytes:
+            raise ValueError(f"frame of {frame.nbytes} bytes in slots of {self._geometry.slot_bytes}")
+        header, pixels = _slot(self._memory, self._geometry, self._next)
+        if int(header["deadline_ns"]) > now_ns:
+            raise RingOverrun(f"slot {self._next} is in use")
+        generation = int(header["generation"])
+        header["generation"] = generation + 1 + generation % 2  # odd: being written
+        header["deadline_ns"] = deadline_ns + keep_ns
+        header["height"], header["width"] = frame.shape[:2]
+        header["channels"] = frame.shape[2] if frame.ndim == 3 else 1
+        header["part_crc"] = zlib.crc32(part_id.encode())
+        np.copyto(pixels[: frame.nbytes].reshape(frame.shape), frame)
+        header["generation"] += 1
+        slot = self._next
+        self._next = (slot + 1) % self._geometry.slots
+        return SlotRef(ring=self.name, slot=slot, generation=int(header["generation"]))
+
+    def close(self) -> None:
+        """Removes the segment's name; readers that have it mapped keep their view."""
+        (SHM / self.name).unlink(missing_ok=True)
+
+
+class RingReader:
+    """Reads slots of any ring by reference; maps each segment once and forgets those whose camera has restarted."""
+
+    def __init__(self) -> None:
+        self._maps: dict[str, tuple[mmap.mmap, Geometry]] = {}
+
+    def view(self, ref: SlotRef, part_id: str) -> Frame:
+        """The frame in place, without a copy; call `check` after the last look. Raises TornFrame."""
+        header, pixels = self._slot(ref)
+        _require(header, ref, part_id)
+        shape = (int(header["height"]), int(header["width"]), int(header["channels"]))
+        size = shape[0] * shape[1] * shape[2]
+        if not 0 < size <= pixels.size or shape[2] not in (1, 3):
+            raise TornFrame(f"slot {ref.slot} of {ref.ring} has an impossible shape {shape}")
+        frame = pixels[:size].reshape(shape)
+        return frame[:, :, 0] if shape[2] == 1 else frame
+
+    def check(self, ref: SlotRef, part_id: str) -> None:
+        """Raises TornFrame unless the slot still holds that very frame."""
+        _require(self._slot(ref)[0], ref, part_id)
+
+    def copy(self, ref: SlotRef, part_id: str) -> Frame:
+        """The frame, copied, and whole. Raises TornFrame."""
+        frame = self.view(ref, part_id).copy()
+        self.check(ref, part_id)
+        return frame
+
+    def _slot(self, ref: SlotRef) -> "tuple[np.void, Frame]":
+        if ref.ring not in self._maps:
+            self._open(ref.ring)
+        memory, geometry = self._maps[ref.ring]
+        if not 0 <= ref.slot < geometry.slots:
+            raise TornFrame(f"{ref.ring} has no slot {ref.slot}")
+        return _slot(memory, geometry, ref.slot)
+
+    def _open(self, name: str) -> None:
+        match = NAME.fullmatch(name)
+        if not match:
+            raise TornFrame(f"{name!r} is not the name of a ring")
+        geometry = Geometry(slots=int(match[4]), slot_bytes=int(match[5]))
+        try:
+            memory = _map(SHM / name, geometry.slots * geometry.stride_bytes)
+        except (OSError, ValueError) as e:
+            raise TornFrame(f"ring {name} is gone ({e})") from e
+        stale = [other for other in self._maps if _owner(other) == _owner(name)]
+        for other in stale:
+            del self._maps[other]
+        self._maps[name] = (memory, geometry)
+
+
+def remove_stale(line: str, camera: str) -> None:
+    """Unlinks every segment of this camera; only its capture process, which holds the camera's lock, may call it."""
+    for path in SHM.glob(f"{PREFIX}.{line}.{camera}.*"):
+        path.unlink(missing_ok=True)
+
+
+def remove_orphans(line: str, cameras: Collection[str]) -> None:
+    """Unlinks segments of this line whose camera is no longer one of `cameras`: it was renamed or taken away."""
+    for path in SHM.glob(f"{PREFIX}.{line}.*"):
+        match = NAME.fullmatch(path.name)
+        if match and match[2] not in cameras:
+            path.unlink(missing_ok=True)
+
+
+def _owner(name: str) -> tuple[str, str]:
+    match = NAME.fullmatch(name)
+    return (match[1], match[2]) if match else ("", "")
+
+
+def _create(name: str, size: int) -> mmap.mmap:
+    path = SHM / name
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+    try:
+        os.posix_fallocate(descriptor, 0, size)  # a full /dev/shm shows here, not as a bus error in mid-frame
+        return mmap.mmap(descriptor, size)
+    except OSError as e:
+        path.unlink(missing_ok=True)
+        raise InputError(
+            f"no room for a frame ring of {size / 1e6:.0f} MB ({e.strerror})",
+            str(SHM),
+            "Enlarge /dev/shm, or lower frame size, max_rate_hz or the distance to the gate",
+        ) from e
+    finally:
+        os.close(descriptor)
+
+
+def _map(path: Path, size: int) -> mmap.mmap:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return mmap.mmap(descriptor, size, prot=mmap.PROT_READ)
+    finally:
+        os.close(descriptor)
+
+
+def _slot(memory: mmap.mmap, geometry: Geometry, slot: int) -> "tuple[np.void, Frame]":
+    start = slot * geometry.stride_bytes
+    header: np.void = np.ndarray((1,), _HEADER, memory, start)[0]
+    pixels: npt.NDArray[np.uint8] = np.ndarray((geometry.slot_bytes,), np.uint8, memory, start + _HEADER_BYTES)
+    return header, pixels
+
+
+def _require(header: np.void, ref: SlotRef, part_id: str) -> None:
+    generation = int(header["generation"])
+    if generation != ref.generation or generation % 2:
+        raise TornFrame(f"slot {ref.slot} of {ref.ring} is at generation {generation}, expected {ref.generation}")
+    if int(header["part_crc"]) != zlib.crc32(part_id.encode()):
+        raise TornFrame(f"slot {ref.slot} of {ref.ring} holds another part than {part_id}")

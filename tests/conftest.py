@@ -1,0 +1,66 @@
+"""What tests of several rooms share: a model small enough to build in every test, frames, and its directory."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+Frame = NDArray[np.uint8]
+
+
+@pytest.fixture
+def draw_frame() -> Callable[..., Frame]:
+    """Draw a grey frame with soft texture, always the same for one seed."""
+    import cv2
+
+    def draw(seed: int = 0, height_px: int = 80, width_px: int = 96) -> Frame:
+        noise = np.random.default_rng(seed).normal(128, 40, (height_px, width_px)).astype(np.float32)
+        return np.asarray(cv2.GaussianBlur(noise, (0, 0), 2.0).clip(0, 255), dtype=np.uint8)
+
+    return draw
+
+
+@pytest.fixture
+def build_tiny_model() -> Callable[..., object]:
+    """Build an ADPS of 64 px with random weights, and batch norms that are not the identity."""
+    import torch
+    from torch import nn
+
+    from line_inspector.model.adps import ADPS
+    from line_inspector.model.architecture import Architecture
+
+    def build(seed: int = 0) -> ADPS:
+        torch.manual_seed(seed)
+        model = ADPS(Architecture(image_size_px=64, patches_per_side=2, sigma_px=1.0))
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.uniform_(module.running_mean, -0.3, 0.3)
+                nn.init.uniform_(module.running_var, 0.5, 1.5)
+                nn.init.uniform_(module.weight, 0.7, 1.3)
+                nn.init.uniform_(module.bias, -0.3, 0.3)
+        return model.eval()
+
+    return build
+
+
+@pytest.fixture
+def write_tiny_model(build_tiny_model: Callable[..., object], draw_frame: Callable[..., Frame]) -> Callable[..., Path]:
+    """Write a tiny model directory and return its path."""
+    from line_inspector.inference.model_directory import write_model_directory
+
+    def write(path: Path, *, version: str | None = None, seed: int = 0, parent: str | None = None) -> Path:
+        write_model_directory(
+            path,
+            build_tiny_model(seed),
+            threshold=0.5,
+            golden_frames=[draw_frame(1), np.dstack([draw_frame(2), draw_frame(3), draw_frame(4)])],
+            version=version,
+            calibration={"images": 2},
+            lineage={"parent": parent, "seed": seed},
+            metrics={},
+        )
+        return path
+
+    return write

@@ -1,0 +1,194 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from line_inspector.config import SLOWEST_HZ, Line
+from line_inspector.config_reference import Key, sections
+from line_inspector.errors import InputError
+from line_inspector.line_file import parse_line, read_line_file
+from line_inspector.streams import HEARTBEAT
+
+CONFIG = Path(__file__).parent.parent / "config"
+SMALLEST: dict[str, Any] = {
+    "line": "l",
+    "recipe": "r",
+    "data_dir": "data",
+    "belt": {"speed_mm_s": 250},
+    "cameras": {"top": {"source": {"kind": "simulated"}, "trigger": {"kind": "line"}, "to_gate_mm": 300}},
+}
+EXPLAINED = re.compile(r"^\s*#?\s*(?P<key>\w+):(?P<value>[^#]*)#\s(?P<meaning>\S.*?)\s*(\[(?P<facts>[^\[]*)\])?$")
+
+
+def line_with(**changes: Any) -> Line:
+    return Line.model_validate(SMALLEST | changes)
+
+
+def explained_keys() -> list[tuple[str, str]]:
+    """(key, what stands in brackets behind its explanation) for every line of config/line.yaml that holds a key."""
+    found = [EXPLAINED.match(text) for text in (CONFIG / "line.yaml").read_text().splitlines()]
+    return [(match["key"], match["facts"] or "") for match in found if match]
+
+
+def all_keys() -> list[tuple[str, Key]]:
+    return [(section.title, key) for section in sections() for key in section.keys]
+
+
+def test_the_explained_line_file_is_a_working_line() -> None:
+    line = read_line_file(CONFIG / "line.yaml")
+    assert line.deadline_ns("top") == 1_120_000_000
+
+
+def test_every_key_of_the_types_is_explained_with_its_unit_bounds_and_default() -> None:
+    explained = explained_keys()
+    for section, key in all_keys():
+        facts = "" if key.default == "its keys' defaults" else key.facts
+        assert (key.name, facts) in explained, f"{section}: config/line.yaml does not say '{key.name} [{facts}]'"
+        explained.remove((key.name, facts))
+    assert explained == [("top", "")] or explained == [], "config/line.yaml explains keys that are not there"
+
+
+def test_every_line_of_the_explained_file_is_a_comment_or_explains_its_key() -> None:
+    for text in (CONFIG / "line.yaml").read_text().splitlines():
+        assert not text.strip() or text.lstrip().startswith("#") or EXPLAINED.match(text) or text == "  top:", text
+
+
+def alternatives() -> list[tuple[str, Any]]:
+    """The commented-out blocks of config/line.yaml, such as `#source:` with the lines that belong to it."""
+    text = (CONFIG / "line.yaml").read_text()
+    blocks = re.findall(r"^ +#(?=\w+:)(.*(?:\n +#  .*)*)", text, re.MULTILINE)
+    loaded = [yaml.safe_load(re.sub(r"\n +#", "\n", block)) for block in blocks]
+    return [(key, value) for block in loaded for key, value in block.items()]
+
+
+def test_every_commented_alternative_is_valid_in_its_place() -> None:
+    data = yaml.safe_load((CONFIG / "line.yaml").read_text())
+    places = {
+        "source": data["cameras"]["top"],
+        "trigger": data["cameras"]["top"],
+        "images": data["simulation"],
+        "max_batch": data["inference"],
+        "trigger_expiry_ms": data["cameras"]["top"],
+    }
+    found = alternatives()
+    assert [value["kind"] for key, value in found if key == "source"] == ["folder", "video", "genicam"]
+    assert {key for key, _ in found} == set(places)
+    for key, value in found:
+        before = dict(places[key])
+        places[key][key] = value
+        parse_line(data, CONFIG / "line.yaml")
+        places[key].clear()
+        places[key].update(before)
+
+
+def test_the_values_in_the_explained_file_are_the_defaults_wherever_there_is_one() -> None:
+    sized = {"max_width_px", "max_height_px"}  # the example's frames are small
+    explained = [m for text in (CONFIG / "line.yaml").read_text().splitlines() if (m := EXPLAINED.match(text))]
+    for match in explained:
+        default = (match["facts"] or "").rpartition("default ")[2] if "default " in (match["facts"] or "") else ""
+        if default and default != "none" and match["key"] not in sized:
+            assert match["value"].strip().strip('"') == default, match["key"]
+
+
+def test_the_demo_line_is_valid_and_light() -> None:
+    line = read_line_file(CONFIG / "demo.yaml")
+    assert line.simulation
+    assert line.simulation.rate_hz <= 4
+    assert line.travel_ns("top") == 1_200_000_000
+
+
+@given(st.floats(1, 20_000), st.floats(1, 100_000), st.floats(0, 10_000), st.floats(0.1, 10_000))
+def test_a_deadline_lies_before_the_gate_window_or_the_line_is_refused(
+    speed_mm_s: float, to_gate_mm: float, margin_ms: float, window_ms: float
+) -> None:
+    camera = SMALLEST["cameras"]["top"] | {"to_gate_mm": to_gate_mm}
+    decision = {"margin_ms": margin_ms, "gate": {"window_ms": window_ms}}
+    try:
+        line = line_with(belt={"speed_mm_s": speed_mm_s}, cameras={"top": camera}, decision=decision)
+    except ValidationError as e:
+        if to_gate_mm / speed_mm_s > 3600:
+            assert "at most an hour" in str(e)
+        else:
+            assert "leaves no time to decide" in str(e)
+            assert to_gate_mm / speed_mm_s * 1000 <= margin_ms + window_ms / 2 + 1e-5
+        return
+    assert line.travel_ns("top") <= 3600e9
+    window_start_ns = line.travel_ns("top") - window_ms / 2 * 1e6
+    assert 0 < line.deadline_ns("top") <= window_start_ns - margin_ms * 1e6 + 2
+
+
+def test_a_line_needs_a_camera() -> None:
+    with pytest.raises(ValidationError, match="at least 1 item"):
+        line_with(cameras={})
+
+
+def test_asking_for_an_unknown_camera_names_the_known_ones() -> None:
+    assert line_with().camera("top").to_gate_mm == 300
+    with pytest.raises(InputError, match="no camera 'tip'.*Known cameras: top"):
+        line_with().camera("tip")
+
+
+def test_nothing_in_a_line_can_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        line_with().belt.speed_mm_s = 3
+
+
+def test_everything_a_line_records_lies_in_its_data_dir() -> None:
+    line = line_with(data_dir="/d")
+    for path in (line.sockets_dir, line.registry_dir, line.archive_dir, line.journal_path, line.world_record_path):
+        assert path.parent == Path("/d")
+    assert line.current_model_path == Path("/d/models/r/current")
+    assert line.ledger_url == "sqlite:////d/ledger.sqlite"
+
+
+def test_a_ledger_url_is_taken_as_it_is() -> None:
+    url = "sqlite:////var/lib/ledger.sqlite"
+    assert line_with(records={"ledger": url}).ledger_url == url
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql+psycopg://inspector@db/ledger", "mysql://db/x", "sqlite://", "sqlite:///:memory:", "/x://y"]
+)
+def test_a_ledger_that_is_no_sqlite_file_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="must be an SQLite file so far: a file name, or sqlite:////folder"):
+        line_with(records={"ledger": url})
+
+
+@pytest.mark.parametrize("place", ["", "a\0b"])
+def test_a_ledger_needs_a_name_that_a_file_can_have(place: str) -> None:
+    with pytest.raises(ValidationError, match="name a file"):
+        line_with(records={"ledger": place})
+
+
+@given(st.floats(SLOWEST_HZ, 1000), st.floats(0, exclude_min=True, allow_infinity=False))
+def test_a_trigger_expires_before_the_next_part_can_lie_before_the_lens(max_rate_hz: float, expiry_ms: float) -> None:
+    camera = SMALLEST["cameras"]["top"] | {"max_rate_hz": max_rate_hz}
+    half_spacing_ns = 1e9 / max_rate_hz / 2
+    untold = line_with(cameras={"top": camera}).camera("top").trigger_expiry_ns
+    assert half_spacing_ns * (1 - 1e-9) - 1 <= untold <= half_spacing_ns * (1 + 1e-9)
+    try:
+        line = line_with(cameras={"top": camera | {"trigger_expiry_ms": expiry_ms}})
+    except ValidationError as e:
+        assert "the next part may be before the lens" in str(e)
+        assert expiry_ms * 1e6 > half_spacing_ns * (1 - 1e-9)
+        return
+    assert line.camera("top").trigger_expiry_ns == int(expiry_ms * 1e6) <= untold
+
+
+def test_half_a_spacing_to_the_letter_is_allowed() -> None:
+    camera = SMALLEST["cameras"]["top"] | {"max_rate_hz": 20, "trigger_expiry_ms": 25}
+    assert line_with(cameras={"top": camera}).camera("top").trigger_expiry_ns == 25_000_000
+    with pytest.raises(ValidationError, match=r"is 25.1, but later than 25 ms"):
+        line_with(cameras={"top": camera | {"trigger_expiry_ms": 25.1}})
+
+
+def test_the_gate_waits_for_three_heartbeats_at_least() -> None:
+    least_ms = 3 * 1000 / HEARTBEAT.rate_hz
+    assert line_with(decision={"gate": {"heartbeat_timeout_ms": least_ms}})
+    with pytest.raises(ValidationError, match="greater than or equal to 120"):
+        line_with(decision={"gate": {"heartbeat_timeout_ms": least_ms - 1}})
