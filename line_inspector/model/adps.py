@@ -1,0 +1,100 @@
+"""ADPS: asymmetric distillation, post-segmentation (Xing et al., IEEE TNNLS 2025, DOI 10.1109/TNNLS.2024.3390806)."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from line_inspector.model.architecture import Architecture as Architecture
+from line_inspector.model.backbones import Backbone
+from line_inspector.model.segmentation import PostSegmentation
+from line_inspector.model.student import PatchStudent
+from line_inspector.model.weight_mask import weight_mask
+
+
+class Output(NamedTuple):
+    """logits (B, 2, H, W); teacher and student per stage, shallow to deep, (B, C, H / stride, W / stride)."""
+
+    logits: Tensor
+    teacher: list[Tensor]
+    student: list[Tensor]
+
+
+class Windows(NamedTuple):
+    """One square part of each image of a batch, in pixels of the model's image, all multiples of the patch's side."""
+
+    corners_px: Sequence[tuple[int, int]]  # top and left, per image
+    size_px: int
+
+    def crop(self, maps: Tensor, image_size_px: int) -> Tensor:
+        """Cut the windows out of the images, or of feature maps of them: (B, C, h, w) -> (B, C, size, size)."""
+        scale = image_size_px // maps.shape[-1]
+        size = self.size_px // scale
+        cuts = [
+            maps[index : index + 1, :, top // scale : top // scale + size, left // scale : left // scale + size]
+            for index, (top, left) in enumerate(self.corners_px)
+        ]
+        return torch.cat(cuts)
+
+
+class ADPS(nn.Module):
+    """Teacher, patch student, weight mask block, post-segmentation. Built with random weights: no disk, no network.
+
+    Raises ValueError for an architecture that its backbone cannot have.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.teacher = Backbone(architecture.backbone, architecture.strides).requires_grad_(False)
+        student = Backbone(architecture.backbone, architecture.strides)
+        self.student = PatchStudent(student, architecture.image_size_px // architecture.patches_per_side)
+        self.segmentation = PostSegmentation(student.channels, architecture.segmentation_widths)
+        self.register_buffer("mean", torch.tensor(self.teacher.mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(self.teacher.std).view(1, -1, 1, 1))
+
+    def train(self, mode: bool = True) -> "ADPS":
+        """As nn.Module's, but the teacher is frozen: its batch norm never learns."""
+        super().train(mode)
+        self.teacher.eval()
+        return self
+
+    def normalise(self, frames: Tensor) -> Tensor:
+        """uint8 RGB (B, 3, H, W) -> float, as the backbone's ImageNet weights expect."""
+        return (frames.to(self.mean.dtype) / 255.0 - self.mean) / self.std
+
+    def forward(self, images: Tensor, windows: Windows | None = None) -> Output:
+        """Normalised (B, 3, H, W) -> logits and both sides' features, of the windows only where some are given.
+
+        The teacher sees the whole image in any case; windows spare the student and the segmentation the rest.
+        """
+        with torch.no_grad():
+            teacher: list[Tensor] = self.teacher(images)
+        if windows is not None:
+            teacher = [windows.crop(features, images.shape[-1]) for features in teacher]
+            images = windows.crop(images, images.shape[-1])
+        student: list[Tensor] = self.student(images)
+        masked = [weight_mask(t, s) for t, s in zip(teacher, student, strict=True)]
+        return Output(self.segmentation(masked, (images.shape[-2], images.shape[-1])), teacher, student)
+
+    def anomaly_map(self, images: Tensor) -> Tensor:
+        """Normalised (B, 3, H, W) -> (B, H, W), 0..1: probability of an anomaly, smoothed. Its maximum is the score."""
+        probability = self(images).logits.softmax(dim=1)[:, 1:]
+        return gaussian_blur(probability, self.architecture.sigma_px)[:, 0]
+
+
+def gaussian_blur(maps: Tensor, sigma_px: float) -> Tensor:
+    """(B, 1, H, W) -> same, smoothed over 4 sigma to each side with the edge repeated; the range is kept."""
+    radius = round(4 * sigma_px)
+    if radius == 0:
+        return maps
+    offsets = torch.arange(-radius, radius + 1, device=maps.device, dtype=maps.dtype)
+    kernel = torch.exp(-0.5 * (offsets / sigma_px) ** 2)
+    kernel = kernel / kernel.sum()
+    rows = F.conv2d(F.pad(maps, (0, 0, radius, radius), mode="replicate"), kernel.view(1, 1, -1, 1))
+    return F.conv2d(F.pad(rows, (radius, radius, 0, 0), mode="replicate"), kernel.view(1, 1, 1, -1))

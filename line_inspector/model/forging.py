@@ -1,0 +1,77 @@
+"""Forged anomalies: good images in, images with a defect and its mask out. Deterministic under the generator given."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from line_inspector.model.defects import DEFECTS
+from line_inspector.model.perlin import Mask, perlin_mask
+from line_inspector.model.textures import Image, donor_texture, procedural_texture
+
+LEAST_CHANGE = 3.0  # grey levels, around a pixel and on average: less is no anomaly that anybody could see
+CHANGE_SIGMA_PX = 3.0
+ATTEMPTS = 20
+
+
+@dataclass(frozen=True)
+class Forger:
+    """Draws samples for training: half of them good, the others with one forged anomaly.
+
+    `donors` are good images, uint8 (S, S, 3), that anomalies may be cut from; `textures` are further ones of the same
+    size, such as those of the Describable Textures Dataset, used instead of procedural ones half of the time.
+    `structural_share` of the forgeries come from `defects.py`, the rest are DRAEM's blended textures.
+    """
+
+    donors: Sequence[Image]
+    textures: Sequence[Image] = field(default=())
+    forged_share: float = 0.5
+    structural_share: float = 0.6
+    turned_share: float = 0.3
+    highest_transparency: float = 0.8
+
+    def sample(self, rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
+        """A good or a forged image with its mask, sometimes turned by 90 degrees either way."""
+        if rng.random() < self.turned_share:
+            image = np.ascontiguousarray(np.rot90(image, int(rng.choice((-1, 1)))))
+        if rng.random() < self.forged_share:
+            return self.forge(rng, image)
+        return image, np.zeros(image.shape[:2], np.bool_)
+
+    def forge(self, rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
+        """One anomaly that can be seen, and its mask; where none succeeds, the image as it is and an empty mask."""
+        for _ in range(ATTEMPTS):
+            forged, mask = self._attempt(rng, image)
+            mask = mask & _visibly_changed(image, forged)
+            if mask.any():
+                return forged, mask
+        return image, np.zeros(image.shape[:2], np.bool_)
+
+    def _attempt(self, rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
+        if rng.random() < self.structural_share:
+            return DEFECTS[int(rng.integers(len(DEFECTS)))](rng, image)
+        mask = perlin_mask(rng, image.shape[0])
+        texture = self._texture(rng, image.shape[0])
+        beta = rng.uniform(0, self.highest_transparency)
+        blended = np.where(mask[..., None], beta * image + (1 - beta) * texture, image)
+        return np.asarray(blended, dtype=np.uint8), mask
+
+    def _texture(self, rng: np.random.Generator, size_px: int) -> Image:
+        if rng.random() < 0.5:
+            return donor_texture(rng, self.donors)
+        if self.textures and rng.random() < 0.5:
+            return donor_texture(rng, self.textures)
+        return procedural_texture(rng, size_px)
+
+    @property
+    def texture_source(self) -> str:
+        """What the anomalies are made of, for the record."""
+        folder = f", {len(self.textures)} images of a texture folder" if self.textures else ""
+        return f"procedural textures, regions of {len(self.donors)} good images{folder}, structural forgeries"
+
+
+def _visibly_changed(before: Image, after: Image) -> Mask:
+    """Where an image differs from another, seen with a little blur: a smear of a flat ground is no defect."""
+    change = cv2.absdiff(before, after).max(axis=2)
+    return np.asarray(cv2.GaussianBlur(change, (0, 0), CHANGE_SIGMA_PX) >= LEAST_CHANGE)

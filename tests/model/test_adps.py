@@ -1,0 +1,93 @@
+import math
+from dataclasses import asdict
+
+import pytest
+import torch
+
+from line_inspector.model.adps import ADPS, Architecture, Windows, gaussian_blur
+
+SMALL = Architecture(image_size_px=64, patches_per_side=4, segmentation_widths=(8, 8), sigma_px=1.0)
+
+
+def _frames(count: int = 2, size_px: int = 64) -> torch.Tensor:
+    return torch.randint(
+        0, 256, (count, 3, size_px, size_px), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
+
+
+def test_output_shapes() -> None:
+    model = ADPS(SMALL).eval()
+    with torch.inference_mode():
+        output = model(model.normalise(_frames()))
+        maps = model.anomaly_map(model.normalise(_frames()))
+    assert output.logits.shape == (2, 2, 64, 64)
+    assert [t.shape for t in output.teacher] == [s.shape for s in output.student]
+    assert [t.shape[-1] for t in output.teacher] == [16, 8, 4]
+    assert maps.shape == (2, 64, 64)
+    assert maps.min() >= 0 and maps.max() <= 1
+
+
+def test_normalisation_is_the_models_own() -> None:
+    frames = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 3, 1, 1)
+    assert torch.equal(ADPS(SMALL).normalise(frames)[:, 0, 0, 0], torch.tensor([-1.0, 1.0]))
+
+
+def test_windows_see_what_the_whole_image_shows_there() -> None:
+    model = ADPS(SMALL).eval()
+    images = model.normalise(_frames())
+    with torch.inference_mode():
+        whole, part = model(images), model(images, Windows([(16, 32), (0, 16)], size_px=32))
+    assert part.logits.shape == (2, 2, 32, 32)
+    for full, cut in zip([*whole.teacher, *whole.student], [*part.teacher, *part.student], strict=True):
+        stride = 64 // full.shape[-1]
+        first = full[0, :, 16 // stride : 48 // stride, 32 // stride : 64 // stride]
+        second = full[1, :, : 32 // stride, 16 // stride : 48 // stride]
+        torch.testing.assert_close(cut, torch.stack([first, second]), rtol=1e-4, atol=1e-5)
+
+
+def test_training_moves_the_student_and_never_the_teacher() -> None:
+    model = ADPS(SMALL).train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    optimizer = torch.optim.Adam(p for p in model.parameters() if p.requires_grad)
+    model(model.normalise(_frames())).logits.square().mean().backward()
+    optimizer.step()
+    changed = {
+        name.split(".")[0] for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])
+    }
+    assert changed == {"student", "segmentation"}
+
+
+def test_state_carries_everything_to_a_model_built_from_the_same_architecture() -> None:
+    first, second = ADPS(SMALL).eval(), ADPS(Architecture(**asdict(SMALL))).eval()
+    second.load_state_dict(first.state_dict(), strict=True)
+    with torch.inference_mode():
+        assert torch.equal(
+            first.anomaly_map(first.normalise(_frames())), second.anomaly_map(second.normalise(_frames()))
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"patches_per_side": 5}, "multiple of patches_per_side"),
+        ({"patches_per_side": 8}, "multiple of patches_per_side"),
+        ({"patches_per_side": 0}, "multiple of patches_per_side"),
+        ({"strides": (8, 4)}, "rising powers of two"),
+        ({"strides": ()}, "rising powers of two"),
+        ({"sigma_px": -1.0}, "sigma_px"),
+    ],
+)
+def test_an_architecture_that_cannot_be_is_refused(change: dict[str, object], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Architecture(**{**asdict(SMALL), **change})
+
+
+def test_blur_keeps_flat_maps_and_the_sum_of_a_spot() -> None:
+    flat = torch.full((1, 1, 32, 32), 0.7)
+    torch.testing.assert_close(gaussian_blur(flat, 4.0), flat)
+    spot = torch.zeros(1, 1, 65, 65)
+    spot[..., 32, 32] = 1.0
+    blurred = gaussian_blur(spot, 2.0)
+    assert blurred.sum().item() == pytest.approx(1.0, abs=1e-5)
+    assert blurred[0, 0, 32, 34].item() / blurred[0, 0, 32, 32].item() == pytest.approx(math.exp(-0.5), abs=1e-3)
+    assert torch.equal(gaussian_blur(spot, 0.0), spot)

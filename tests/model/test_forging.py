@@ -1,0 +1,122 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from line_inspector.model.defects import DEFECTS, Defect
+from line_inspector.model.forging import LEAST_CHANGE, Forger
+from line_inspector.model.perlin import perlin_mask, perlin_noise
+from line_inspector.model.textures import PATTERNS, donor_texture, procedural_texture
+
+SIZE_PX = 128
+
+
+def _surface(seed: int) -> NDArray[np.uint8]:
+    rng = np.random.default_rng(seed)
+    shade = np.linspace(90, 150, SIZE_PX)[None, :, None] + rng.normal(0, 12, (SIZE_PX, SIZE_PX, 1))
+    return np.repeat(shade.clip(0, 255), 3, axis=2).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def surfaces() -> Sequence[NDArray[np.uint8]]:
+    return [_surface(seed) for seed in range(4)]
+
+
+@pytest.mark.parametrize(("cells_y", "cells_x"), [(1, 1), (2, 8), (32, 4)])
+def test_perlin_noise_vanishes_on_its_lattice_and_stays_in_range(cells_y: int, cells_x: int) -> None:
+    noise = perlin_noise(np.random.default_rng(0), SIZE_PX, cells_y, cells_x)
+    assert noise.shape == (SIZE_PX, SIZE_PX)
+    assert np.abs(noise).max() <= 1.5
+    near_lattice = noise[:: SIZE_PX // cells_y, :: SIZE_PX // cells_x]
+    assert np.abs(near_lattice).max() <= 1.5 * (cells_y + cells_x) / SIZE_PX + 1e-6
+    assert noise.std() > 0.1 or (cells_y, cells_x) == (1, 1)
+
+
+def test_perlin_masks_cover_some_and_not_all() -> None:
+    shares = [perlin_mask(np.random.default_rng(seed), SIZE_PX).mean() for seed in range(60)]
+    assert all(share > 0 for share in shares)
+    assert 0.005 < np.mean(shares) < 0.4
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_patterns_fill_0_to_1(pattern: object) -> None:
+    field = pattern(np.random.default_rng(3), SIZE_PX)  # type: ignore[operator]
+    assert field.shape == (SIZE_PX, SIZE_PX)
+    assert 0 <= field.min() <= field.max() <= 1
+
+
+def test_textures_are_images(surfaces: Sequence[NDArray[np.uint8]]) -> None:
+    rng = np.random.default_rng(0)
+    for texture in [procedural_texture(rng, SIZE_PX), donor_texture(rng, surfaces)]:
+        assert texture.shape == (SIZE_PX, SIZE_PX, 3)
+        assert texture.dtype == np.uint8
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.__name__)
+def test_a_defect_changes_the_image_mostly_within_its_mask(defect: Defect) -> None:
+    image = _surface(0)
+    inside, outside = [], []
+    for seed in range(40):
+        before = image.copy()
+        damaged, mask = defect(np.random.default_rng(seed), image)
+        assert np.array_equal(image, before)
+        assert damaged.shape == image.shape
+        assert damaged.dtype == np.uint8
+        assert mask.dtype == np.bool_
+        change = np.abs(damaged.astype(float) - image).mean(axis=2)
+        if mask.any():
+            inside.append(change[mask].mean())
+            outside.append(change[~mask].mean())
+    assert len(inside) >= 30
+    assert np.mean(inside) > LEAST_CHANGE
+    assert np.mean(inside) > 4 * np.mean(outside)
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.__name__)
+def test_a_defect_is_a_function_of_its_generator(defect: Defect) -> None:
+    first, second = (defect(np.random.default_rng(5), _surface(1)) for _ in range(2))
+    assert np.array_equal(first[0], second[0])
+    assert np.array_equal(first[1], second[1])
+
+
+def test_half_of_the_samples_stay_good(surfaces: Sequence[NDArray[np.uint8]]) -> None:
+    forger = Forger(surfaces)
+    masks = [forger.sample(np.random.default_rng(seed), surfaces[0])[1] for seed in range(200)]
+    assert 75 < sum(bool(mask.any()) for mask in masks) < 125
+
+
+def test_every_forgery_can_be_seen(surfaces: Sequence[NDArray[np.uint8]]) -> None:
+    forger = Forger(surfaces)
+    for seed in range(100):
+        forged, mask = forger.forge(np.random.default_rng(seed), surfaces[0])
+        assert mask.any()
+        assert np.abs(forged[mask].astype(int) - surfaces[0][mask]).mean() >= LEAST_CHANGE / 3
+
+
+def test_a_smear_of_a_flat_ground_is_no_defect() -> None:
+    flat = np.full((SIZE_PX, SIZE_PX, 3), 120, np.uint8)
+    flat[: SIZE_PX // 2] = _surface(0)[: SIZE_PX // 2]
+    forger = Forger([flat], structural_share=1.0)
+    for seed in range(60):
+        forged, mask = forger.forge(np.random.default_rng(seed), flat)
+        unchanged = (forged == flat).all(axis=2)
+        assert mask.any()
+        assert unchanged[mask].mean() < 0.5
+
+
+def test_an_untouched_sample_is_the_image_itself_or_it_turned(surfaces: Sequence[NDArray[np.uint8]]) -> None:
+    forger = Forger(surfaces, forged_share=0.0, turned_share=0.5)
+    image = surfaces[0]
+    turns = [np.rot90(image, turn) for turn in (-1, 0, 1)]
+    seen = set()
+    for seed in range(40):
+        sample, mask = forger.sample(np.random.default_rng(seed), image)
+        assert not mask.any()
+        seen.add(next(i for i, turned in enumerate(turns) if np.array_equal(sample, turned)))
+    assert seen == {0, 1, 2}
+
+
+def test_texture_source_names_what_was_used(surfaces: Sequence[NDArray[np.uint8]]) -> None:
+    assert "4 good images" in Forger(surfaces).texture_source
+    assert "2 images of a texture folder" in Forger(surfaces, textures=surfaces[:2]).texture_source
