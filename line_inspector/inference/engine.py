@@ -1,0 +1,65 @@
+"""What every inference engine does: a batch of frames in, a finding or a named fault per frame out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from line_inspector.messages import Reason
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The model's answer for one frame.
+
+    `score` is the maximum of the anomaly map, 0..1, finite. `heat` is the map reduced by max-pooling to uint8
+    (HEAT_SIDE_PX, HEAT_SIDE_PX) of messages.py, 255 for 1.0, so that a small defect keeps its brightness.
+    """
+
+    score: float
+    heat: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class FrameFault:
+    """Why a frame got no score; its part must be rejected.
+
+    `reason` is BAD_FRAME for a wrong type or shape, BAD_SCORE where the model's answer is not a number.
+    """
+
+    reason: Reason
+    detail: str
+
+
+class Engine(Protocol):
+    """One loaded model on one device. Not thread-safe: one loop owns an engine."""
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def threshold(self) -> float:
+        """The image score in 0..1 above which a part is rejected."""
+        ...
+
+    @property
+    def image_size_px(self) -> int: ...
+
+    @property
+    def max_batch_size(self) -> int:
+        """The largest batch worth giving it; larger ones are answered, but were not warmed up."""
+        ...
+
+    def infer(self, frames: Sequence[NDArray[np.uint8]]) -> list[Finding | FrameFault]:
+        """Answer every frame, in order. Frames are uint8, mono (H, W) or BGR (H, W, 3), of any size, also mixed."""
+        ...
+
+    def anomaly_maps(self, frames: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32] | FrameFault]:
+        """Return the full maps, float32 (image_size_px, image_size_px) in 0..1, for evaluation; not for the line."""
+        ...
+
+    def latency_ns(self, batch_size: int) -> int:
+        """Return the expected time of `infer` for this batch size: measured at start, corrected by every batch."""
+        ...

@@ -1,0 +1,70 @@
+"""One batch through the engine: ring slots in, a verdict or a named fault for every part out."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from line_inspector.images import Frame
+from line_inspector.inference.engine import Engine, Finding, FrameFault
+from line_inspector.messages import Fault, FrameReady, Reason, Verdict
+from line_inspector.ring import RingReader, TornFrame, fingerprint
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A frame in its slot, and the checksum of its pixels as they were before the engine saw them."""
+
+    request: FrameReady
+    frame: Frame
+    fingerprint: int
+
+
+def inspect(requests: Sequence[FrameReady], engine: Engine, ring: RingReader) -> list[Verdict | Fault]:
+    """Infer every frame in place, without copying it; a slot that changed before, meanwhile or after gives a Fault.
+
+    The order of the answers is not that of the requests.
+    """
+    answers: list[Verdict | Fault] = []
+    held: list[_Held] = []
+    for request in requests:
+        try:
+            frame = ring.view(request.slot, request.part_id)
+        except TornFrame as e:
+            answers.append(fault(request, Reason.TORN_FRAME, str(e)))
+        else:
+            held.append(_Held(request, frame, fingerprint(frame)))
+    start_ns = time.monotonic_ns()
+    findings = engine.infer([item.frame for item in held]) if held else []
+    end_ns = time.monotonic_ns()
+    for item, finding in zip(held, findings, strict=True):
+        answers.append(_answer(item, finding, engine, ring, start_ns, end_ns))
+    return answers
+
+
+def fault(request: FrameReady, reason: Reason, detail: str) -> Fault:
+    """Why the part of this frame gets no verdict."""
+    return Fault(part_id=request.part_id, camera=request.camera, reason=reason, detail=detail)
+
+
+def _answer(
+    item: _Held, finding: Finding | FrameFault, engine: Engine, ring: RingReader, start_ns: int, end_ns: int
+) -> Verdict | Fault:
+    if isinstance(finding, FrameFault):
+        return fault(item.request, finding.reason, finding.detail)
+    try:
+        ring.check(item.request.slot, item.request.part_id)
+    except TornFrame as e:
+        return fault(item.request, Reason.TORN_FRAME, str(e))
+    return Verdict(
+        part_id=item.request.part_id,
+        camera=item.request.camera,
+        slot=item.request.slot,
+        score=finding.score,
+        threshold=engine.threshold,
+        model_version=engine.version,
+        fingerprint=item.fingerprint,
+        captured_ns=item.request.captured_ns,
+        inference_start_ns=start_ns,
+        inference_end_ns=end_ns,
+        heat=finding.heat.tobytes(),
+    )

@@ -1,0 +1,58 @@
+"""The manifest of a model directory: what the model is, how it was made, and the sha256 of every file beside it."""
+
+import math
+from typing import Any
+
+import msgspec
+
+FORMAT_VERSION = 1
+
+
+class Preprocessing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a frame becomes the model's input (see preprocess.py); recorded, and compared when a model is read."""
+
+    size_px: int
+    colour_order: str
+    resize: str
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Contents of manifest.json.
+
+    `threshold` is an image score in 0..1: a part whose score is above it is rejected. `architecture` holds the fields
+    of `line_inspector.model.adps.Architecture`. `calibration`, `lineage` and `metrics` are records for people and for
+    promotion; their keys belong to whoever wrote them. `files` maps a path relative to the directory, with forward
+    slashes, to its sha256 in hexadecimal. `created_utc` is ISO 8601.
+    """
+
+    format_version: int
+    version: str
+    created_utc: str
+    architecture: dict[str, Any]
+    preprocessing: Preprocessing
+    threshold: float
+    calibration: dict[str, Any]
+    lineage: dict[str, Any]
+    metrics: dict[str, Any]
+    files: dict[str, str]
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.threshold) or not 0.0 <= self.threshold <= 1.0:
+            raise ValueError(f"the threshold must lie in 0..1, got {self.threshold}")
+
+
+class _FormatOnly(msgspec.Struct):
+    format_version: int
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Encode as indented JSON, keys in the order of the fields."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+
+
+def decode_manifest(text: bytes) -> Manifest:
+    """Decode manifest.json. Raises ValueError, in one line, for anything but a manifest of this format version."""
+    written_as = msgspec.json.decode(text, type=_FormatOnly).format_version
+    if written_as != FORMAT_VERSION:
+        raise ValueError(f"it has format version {written_as}, this program reads {FORMAT_VERSION}")
+    return msgspec.json.decode(text, type=Manifest)

@@ -1,0 +1,227 @@
+"""A model on disk: weights.safetensors, manifest.json, golden frames. Every byte is hashed, nothing is pickled.
+
+MODEL_DIR/
+  weights.safetensors   the whole state of the model, the teacher and the normalisation included
+  golden/00.png ...     a few good frames, and golden/scores.json with the scores they had when it was written
+  manifest.json         what the model is, and the sha256 of each file above
+  manifest.sha256       the manifest's own sha256, in the format of sha256sum
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import msgspec
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+
+from line_inspector.errors import InputError
+from line_inspector.images import read_image
+from line_inspector.inference.manifest import (
+    FORMAT_VERSION,
+    Manifest,
+    Preprocessing,
+    decode_manifest,
+    encode_manifest,
+)
+from line_inspector.inference.preprocess import COLOUR_ORDER, RESIZE, to_model_input
+from line_inspector.model.adps import ADPS
+from line_inspector.model.architecture import Architecture
+
+WEIGHTS = "weights.safetensors"
+MANIFEST = "manifest.json"
+MANIFEST_HASH = "manifest.sha256"
+GOLDEN_SCORES = "golden/scores.json"
+TAKE_ANOTHER = "Train it again, or take the model directory from where it came from."
+
+
+def refuse_existing(path: Path) -> None:
+    """Raise InputError where `path` exists: a model directory is written once and never changed."""
+    if os.path.lexists(path):
+        raise InputError("exists already", str(path), "Name a new folder, or remove this one first.")
+
+
+def write_model_directory(
+    path: Path,
+    model: ADPS,
+    *,
+    threshold: float,
+    golden_frames: Sequence[NDArray[np.uint8]],
+    version: str | None = None,
+    calibration: dict[str, Any],
+    lineage: dict[str, Any],
+    metrics: dict[str, Any],
+) -> Manifest:
+    """Write `model` into the new folder `path`, whole or not at all, and return its manifest.
+
+    `golden_frames` are raw camera frames, uint8 (H, W) or BGR (H, W, 3); their scores are computed here, in fp32 on
+    the model's device. `version` defaults to the time of writing. Raises InputError where `path` exists.
+    """
+    refuse_existing(path)
+    partial = path.parent / f".{path.name}.{os.getpid()}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files = _write_payload(partial, model, golden_frames)
+        written = datetime.now(UTC)
+        manifest = Manifest(
+            format_version=FORMAT_VERSION,
+            version=version or written.strftime("%Y%m%dT%H%M%S%fZ"),
+            created_utc=written.isoformat(timespec="seconds"),
+            architecture=asdict(model.architecture),
+            preprocessing=Preprocessing(model.architecture.image_size_px, COLOUR_ORDER, RESIZE),
+            threshold=threshold,
+            calibration=calibration,
+            lineage=lineage,
+            metrics=metrics,
+            files=files,
+        )
+        _write_manifest(partial, manifest)
+        partial.rename(path)
+        sync(path.parent)
+    except OSError as e:
+        raise InputError(f"cannot be written ({e.strerror})", str(path), "Free space, or name another folder.") from e
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return manifest
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and check manifest.json alone. Raises InputError for a missing, changed, malformed or newer one."""
+    if not path.is_dir():
+        raise InputError("no such model directory", str(path), "Check the path.")
+    text = _read(path / MANIFEST)
+    expected = _read(path / MANIFEST_HASH).split()[:1]
+    if expected != [_sha256(text).encode()]:
+        raise InputError(f"does not match {MANIFEST_HASH}: it was changed", str(path / MANIFEST), TAKE_ANOTHER)
+    try:
+        return decode_manifest(text)
+    except ValueError as e:
+        raise InputError(f"not a manifest this program can use: {e}", str(path / MANIFEST), TAKE_ANOTHER) from e
+
+
+def read_model_directory(path: Path) -> tuple[ADPS, Manifest]:
+    """Read a model, ready to infer (eval mode, on the CPU, no gradients), after checking the sha256 of every file.
+
+    Raises InputError, naming the file, for a missing, unknown, truncated or changed one, and for weights or an
+    architecture that do not belong together.
+    """
+    manifest = read_manifest(path)
+    weights = _verify_files(path, manifest)
+    try:
+        architecture = read_architecture(manifest)
+        model = ADPS(architecture)
+        model.load_state_dict(safetensors.torch.load(weights), strict=True)
+    except (ValueError, TypeError, RuntimeError, safetensors.SafetensorError) as e:
+        reason = str(e).splitlines()[0].rstrip(".:")
+        raise InputError(f"weights and architecture do not fit: {reason}", str(path), TAKE_ANOTHER) from e
+    expected = Preprocessing(architecture.image_size_px, COLOUR_ORDER, RESIZE)
+    if manifest.preprocessing != expected:
+        raise InputError("its preprocessing is not the one of this program", str(path / MANIFEST), TAKE_ANOTHER)
+    return model.eval().requires_grad_(False), manifest
+
+
+def read_architecture(manifest: Manifest) -> Architecture:
+    """Read the architecture of a manifest. Raises ValueError for unknown keys and values that cannot be."""
+    unknown = manifest.architecture.keys() - {field.name for field in fields(Architecture)}
+    if unknown:
+        raise ValueError(f"unknown keys {', '.join(sorted(unknown))}")
+    return msgspec.convert(manifest.architecture, Architecture)
+
+
+def read_golden(path: Path) -> list[tuple[NDArray[np.uint8], float]]:
+    """Read the golden frames of a verified model directory, each with the score it must have."""
+    try:
+        scores = msgspec.json.decode(_read(path / GOLDEN_SCORES), type=dict[str, float])
+    except msgspec.DecodeError as e:
+        raise InputError(f"not a list of scores: {e}", str(path / GOLDEN_SCORES), TAKE_ANOTHER) from e
+    return [(read_image(path / "golden" / name), score) for name, score in sorted(scores.items())]
+
+
+def _write_payload(folder: Path, model: ADPS, golden_frames: Sequence[NDArray[np.uint8]]) -> dict[str, str]:
+    """Write everything but the manifest; return sha256 by relative path."""
+    (folder / "golden").mkdir(parents=True)
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    payload = {WEIGHTS: safetensors.torch.save(state)}
+    scores = {}
+    for number, frame in enumerate(golden_frames):
+        name = f"{number:02d}.png"
+        payload[f"golden/{name}"] = cv2.imencode(".png", frame)[1].tobytes()
+        scores[name] = _score(model, frame)
+    payload[GOLDEN_SCORES] = msgspec.json.format(msgspec.json.encode(scores), indent=2) + b"\n"
+    for relative, content in payload.items():
+        _write(folder / relative, content)
+    return {relative: _sha256(content) for relative, content in payload.items()}
+
+
+def _score(model: ADPS, frame: NDArray[np.uint8]) -> float:
+    device = model.mean.device
+    training = model.training
+    model.eval()
+    with torch.inference_mode():
+        pixels = torch.from_numpy(to_model_input(frame, model.architecture.image_size_px))[None].to(device)
+        score = float(model.anomaly_map(model.normalise(pixels)).amax())
+    model.train(training)
+    return score
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    text = encode_manifest(manifest)
+    _write(folder / MANIFEST, text)
+    _write(folder / MANIFEST_HASH, f"{_sha256(text)}  {MANIFEST}\n".encode())
+
+
+def _verify_files(path: Path, manifest: Manifest) -> bytes:
+    """Compare every file with its sha256 and return the bytes of the weights, so that they are read once."""
+    present = {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_symlink() or not p.is_dir()}
+    unknown = present - manifest.files.keys() - {MANIFEST, MANIFEST_HASH}
+    if unknown:
+        raise InputError("a file that the manifest does not name", str(path / min(unknown)), "Move it elsewhere.")
+    for relative in (WEIGHTS, GOLDEN_SCORES):
+        if relative not in manifest.files:
+            raise InputError(f"it does not name {relative}", str(path / MANIFEST), TAKE_ANOTHER)
+    weights = b""
+    for relative, expected in manifest.files.items():
+        if relative not in present:
+            raise InputError("missing, though the manifest names it", str(path / relative), TAKE_ANOTHER)
+        content = _read(path / relative)
+        if _sha256(content) != expected:
+            raise InputError("does not match its sha256: changed or truncated", str(path / relative), TAKE_ANOTHER)
+        weights = content if relative == WEIGHTS else weights
+    return weights
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as e:
+        raise InputError(f"cannot be read ({e.strerror})", str(path), TAKE_ANOTHER) from e
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync(path: Path) -> None:
+    """Bring a file or folder to the disk, so that it outlasts a power failure."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
