@@ -1,0 +1,23 @@
+"""What every reject gate can do, whatever drives it."""
+
+from typing import Protocol
+
+
+class Gate(Protocol):
+    """Rests at reject: a part passes only on `accept` for it in its window, while `beat` is heard.
+
+    No method waits, and none raises once the gate has been built.
+    """
+
+    def accept(self, part_id: str, camera: str, window_start_ns: int, window_end_ns: int) -> None:
+        """Lets this very part pass while it is before the gate."""
+
+    def beat(self, now_ns: int) -> None:
+        """Keeps the gate in service. Called at every turn of the loop that decides, and from nowhere else."""
+
+    def next_beat_ns(self) -> int:
+        """When `beat` has something to do next."""
+        ...
+
+    def safe(self) -> None:
+        """Drives the gate to reject for good, at once; may be called again."""

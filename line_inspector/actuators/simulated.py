@@ -1,0 +1,53 @@
+"""The gate of the simulated conveyor, driven over the bus."""
+
+from line_inspector.bus import Bus
+from line_inspector.messages import AcceptPart, Heartbeat
+from line_inspector.streams import ACCEPTS, HEARTBEAT
+
+PERIOD_NS = int(1e9 / HEARTBEAT.rate_hz)
+LONG_AGO_NS = 0
+
+
+class SimulatedGate:
+    """Sends accepts until the gate acknowledges them or their window has passed, and the heartbeat at its rate."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._accepts = bus.acked_sender(ACCEPTS, "decision")
+        self._heartbeat = bus.publisher(HEARTBEAT)
+        self._window_end_ns: dict[str, int] = {}
+        self._next_beat_ns = 0
+        self._safe = False
+
+    def accept(self, part_id: str, camera: str, window_start_ns: int, window_end_ns: int) -> None:
+        """Sends the accept; nothing after `safe`."""
+        if self._safe:
+            return
+        self._window_end_ns[part_id] = window_end_ns
+        self._accepts.send(
+            part_id,
+            AcceptPart(part_id=part_id, camera=camera, window_start_ns=window_start_ns, window_end_ns=window_end_ns),
+        )
+
+    def beat(self, now_ns: int) -> None:
+        """Publishes the heartbeat when it is due, and repeats accepts that the gate has not acknowledged."""
+        if self._safe or now_ns < self._next_beat_ns:
+            return
+        self._next_beat_ns = now_ns + PERIOD_NS
+        self._heartbeat.send(Heartbeat(sent_ns=now_ns))
+        for part_id in self._accepts.acknowledged():
+            self._window_end_ns.pop(part_id, None)
+        for part_id in [part for part, end_ns in self._window_end_ns.items() if end_ns <= now_ns]:
+            del self._window_end_ns[part_id]
+            self._accepts.forget(part_id)
+        self._accepts.resend(now_ns)
+
+    def next_beat_ns(self) -> int:
+        """When the next heartbeat is due."""
+        return self._next_beat_ns
+
+    def safe(self) -> None:
+        """A last heartbeat that is already too old, then silence: the gate need not wait for its timeout."""
+        if self._safe:
+            return
+        self._safe = True
+        self._heartbeat.send(Heartbeat(sent_ns=LONG_AGO_NS))
