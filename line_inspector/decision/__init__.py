@@ -1,0 +1,1 @@
+"""Which part may pass: deadlines and policy as pure functions, without sockets or disks."""
