@@ -1,0 +1,82 @@
+"""What the ledger says of a time on the line: counts, reject reasons, and how long each hop took."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from line_inspector.messages import PartRecord
+
+# name of a hop: the fields of PartRecord between which it lies
+HOPS = {
+    "trigger_to_capture": ("trigger_ns", "captured_ns"),
+    "capture_to_inference": ("captured_ns", "inference_start_ns"),
+    "inference": ("inference_start_ns", "inference_end_ns"),
+    "inference_to_verdict": ("inference_end_ns", "verdict_ns"),
+    "verdict_to_decision": ("verdict_ns", "decided_ns"),
+    "trigger_to_decision": ("trigger_ns", "decided_ns"),
+}
+
+
+@dataclass(frozen=True)
+class Latency:
+    """How long a hop took over `count` parts that made it, in milliseconds."""
+
+    count: int
+    p50: float
+    p90: float
+    p99: float
+    max: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """`by_reason` counts rejected parts; `latency_ms` holds the hops of HOPS that any part made.
+
+    `late_decisions` stood only after their deadline; `first_wall_ns` and `last_wall_ns` are triggers, Unix time.
+    """
+
+    triggers: int
+    accepted: int
+    rejected: int
+    by_reason: dict[str, int]
+    late_decisions: int
+    first_wall_ns: int | None
+    last_wall_ns: int | None
+    latency_ms: dict[str, Latency]
+
+
+def report(records: Iterable[PartRecord]) -> Report:
+    """Sums up the records, in one pass."""
+    reasons: Counter[str] = Counter()
+    hops: dict[str, list[int]] = {name: [] for name in HOPS}
+    accepted = late = 0
+    walls: list[int] = []
+    for record in records:
+        accepted += record.accepted
+        late += record.decided_ns > record.deadline_ns
+        walls.append(record.trigger_wall_ns)
+        if not record.accepted:
+            reasons[record.reason.value] += 1
+        for name, (start, end) in HOPS.items():
+            start_ns, end_ns = getattr(record, start), getattr(record, end)
+            if start_ns is not None and end_ns is not None:
+                hops[name].append(end_ns - start_ns)
+    return Report(
+        triggers=len(walls),
+        accepted=accepted,
+        rejected=len(walls) - accepted,
+        by_reason=dict(reasons.most_common()),
+        late_decisions=late,
+        first_wall_ns=min(walls, default=None),
+        last_wall_ns=max(walls, default=None),
+        latency_ms={name: _latency(durations) for name, durations in hops.items() if durations},
+    )
+
+
+def _latency(durations_ns: list[int]) -> Latency:
+    """Percentiles by the nearest rank, so that each is the time of a real part."""
+    milliseconds = np.asarray(durations_ns, np.int64) / 1e6
+    p50, p90, p99 = np.percentile(milliseconds, (50, 90, 99), method="inverted_cdf").tolist()
+    return Latency(len(durations_ns), p50, p90, p99, float(np.max(milliseconds)))

@@ -1,0 +1,89 @@
+"""Records to write, and a real disk small enough to fill."""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from line_inspector.messages import PartRecord, Reason
+
+MakeRecord = Callable[..., PartRecord]
+MS = 1_000_000
+
+
+@pytest.fixture(scope="session")
+def make_record() -> MakeRecord:
+    """A believable record of an accepted part; keywords change its fields."""
+
+    def make(part_id: str, **changes: object) -> PartRecord:
+        fields = {
+            "part_id": part_id,
+            "camera": "top",
+            "trigger_wall_ns": 1_750_000_000_000_000_000,
+            "trigger_ns": 1_000 * MS,
+            "captured_ns": 1_004 * MS,
+            "inference_start_ns": 1_010 * MS,
+            "inference_end_ns": 1_050 * MS,
+            "verdict_ns": 1_052 * MS,
+            "decided_ns": 1_053 * MS,
+            "deadline_ns": 1_900 * MS,
+            "gate_ns": 2_000 * MS,
+            "accepted": True,
+            "reason": Reason.GOOD,
+            "detail": "",
+            "score": 0.25,
+            "threshold": 0.5,
+            "model_version": "v1",
+            "fingerprint": 0xDEADBEEF,
+        }
+        return PartRecord(**{**fields, **changes})
+
+    return make
+
+
+@dataclass
+class SmallDisk:
+    """A file system of half a megabyte."""
+
+    folder: Path
+
+    def fill(self) -> None:
+        """Leaves no byte free."""
+        with (self.folder / "ballast").open("ab", buffering=0) as ballast:
+            try:
+                while True:
+                    ballast.write(bytes(4096))
+            except OSError:
+                return
+
+    def free(self) -> None:
+        """Gives back what `fill` took."""
+        (self.folder / "ballast").unlink()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """Needs the right to mount."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield SmallDisk(folder)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[[Callable[[], bool]], None]:
+    """Waits until the condition holds; fails after 20 s."""
+
+    def wait(condition: Callable[[], bool]) -> None:
+        end = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < end, "did not happen within 20 s"
+            time.sleep(0.01)
+
+    return wait
