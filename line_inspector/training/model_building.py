@@ -1,0 +1,75 @@
+"""The model before its first step: its weights, its device, and the forger that will teach it."""
+
+from pathlib import Path
+
+import torch
+
+from line_inspector.errors import InputError
+from line_inspector.images import list_images
+from line_inspector.inference.model_directory import read_model_directory
+from line_inspector.model.adps import ADPS
+from line_inspector.model.forging import Forger
+from line_inspector.training.backbone_weights import read_backbone_weights
+from line_inspector.training.good_frames import GoodFrames, read_images
+from line_inspector.training.options import TrainingOptions
+
+MOST_DONORS = 500
+
+
+def build_model(options: TrainingOptions, parent: Path | None) -> tuple[ADPS, str]:
+    """A model ready to train, on its device, and where its weights came from.
+
+    Raises InputError for an architecture that cannot be, weights that do not fit it, and a device that is not there.
+    """
+    device = resolve_device(options.device)
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    if parent is not None:
+        model, manifest = read_model_directory(parent)
+        model.student.requires_grad_(True)
+        model.segmentation.requires_grad_(True)
+        source = f"parent {manifest.version}"
+    else:
+        model, source = _from_imagenet(options)
+    return model.to(device).to(memory_format=torch.channels_last), source
+
+
+def resolve_device(name: str) -> torch.device:
+    """ "auto" is CUDA where there is one, else the CPU. Raises InputError for any other that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name not in ("cpu", "cuda"):
+        raise InputError("no such device", name, "Use auto, cpu or cuda.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("PyTorch finds no CUDA device", name, "Use --device cpu, or install a driver.")
+    return torch.device(name)
+
+
+def build_forger(good: GoodFrames, train: list[int], options: TrainingOptions) -> Forger:
+    """The forger, with donors from the images trained on and textures from the folder, if one is named."""
+    textures = []
+    if options.texture_folder is not None:
+        textures = list(read_images(list_images(options.texture_folder), options.architecture.image_size_px))
+    return Forger(
+        donors=[good.pixels[index] for index in train[:MOST_DONORS]],
+        textures=textures,
+        structural_share=options.structural_share,
+        turned_share=options.turned_share,
+    )
+
+
+def _from_imagenet(options: TrainingOptions) -> tuple[ADPS, str]:
+    backbone = options.architecture.backbone
+    try:
+        model = ADPS(options.architecture)
+    except ValueError as e:
+        raise InputError(str(e), f"backbone {backbone}", "Choose another backbone or other strides.") from e
+    weights = read_backbone_weights(backbone, options.weights_file)
+    try:
+        model.teacher.load_weights(weights.state)
+    except ValueError as e:
+        where = str(options.weights_file or weights.source)
+        raise InputError(f"weights do not fit backbone {backbone}: {e}", where, "Name the right file.") from e
+    if options.student_init == "teacher":
+        model.student.backbone.load_state_dict(model.teacher.state_dict())
+    return model, weights.source

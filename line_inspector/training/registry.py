@@ -1,0 +1,194 @@
+"""The model registry: models/<recipe>/<version>/ and the link `current`, which only ever moves by an atomic rename.
+
+models/<recipe>/
+  20260101T020000Z/   a model directory (inference/model_directory.py), never changed once it is here
+  current             a relative symbolic link to the version in service; the inference station follows it
+  history.jsonl       one line per change of `current`: when, which version, published or rolled back
+  .lock               held while something changes
+"""
+
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from line_inspector.errors import InputError
+from line_inspector.inference.model_directory import read_manifest, read_model_directory, sync
+
+CURRENT = "current"
+HISTORY = "history.jsonl"
+LOCK = ".lock"
+INCOMING = ".incoming-"
+NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One version in the registry. `fault` says why its manifest cannot be read; the other fields are then empty."""
+
+    version: str
+    in_service: bool
+    created_utc: str = ""
+    threshold: float | None = None
+    parent: str | None = None
+    fault: str | None = None
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One line of history.jsonl."""
+
+    at_utc: str
+    version: str
+    action: Literal["publish", "rollback"]
+
+
+def list_recipes(root: Path) -> list[str]:
+    """Name the recipes under `root`. Raises InputError where there is no such folder."""
+    if not root.is_dir():
+        raise InputError("no such model registry", str(root), "Check the path.")
+    return sorted(p.name for p in root.iterdir() if p.is_dir() and NAME.fullmatch(p.name))
+
+
+class Registry:
+    """The models of one recipe. Several processes may use it at once: changes take turns, readers never wait."""
+
+    def __init__(self, root: Path, recipe: str) -> None:
+        if not NAME.fullmatch(recipe):
+            raise InputError(f"not a name for a recipe: {recipe!r}", str(root), "Use letters, digits, - and _.")
+        self.folder = root / recipe
+
+    @property
+    def current(self) -> Path:
+        """The link to the model in service; what the inference station watches."""
+        return self.folder / CURRENT
+
+    def in_service(self) -> str | None:
+        """Name the version in service, None before the first."""
+        try:
+            return self.current.readlink().name
+        except OSError:
+            return None
+
+    def entries(self) -> list[Entry]:
+        """List the versions, oldest first."""
+        if not self.folder.is_dir():
+            raise InputError("no models of this recipe", str(self.folder), "Check the name of the recipe.")
+        found = [p for p in self.folder.iterdir() if p.is_dir() and not p.is_symlink() and NAME.fullmatch(p.name)]
+        return sorted((self._entry(p) for p in found), key=lambda entry: (entry.created_utc, entry.version))
+
+    def publish(self, model_dir: Path) -> str:
+        """Check a model directory, copy it in, and put it into service; return its version.
+
+        Raises InputError where it cannot be trusted or its version is here already; nothing has changed then.
+        """
+        _, manifest = read_model_directory(model_dir)
+        version = manifest.version
+        if not NAME.fullmatch(version) or version == CURRENT:
+            raise InputError(f"its version is not a name for a folder: {version!r}", str(model_dir), "Train it again.")
+        with self._changing():
+            if (self.folder / version).exists():
+                raise InputError(f"version {version} is here already", str(self.folder), "Publish another model.")
+            incoming = self.folder / f"{INCOMING}{version}"
+            try:
+                shutil.copytree(model_dir, incoming)
+                read_model_directory(incoming)  # the copy, too, before it gets a name that counts
+                for copied in [*incoming.rglob("*"), incoming]:
+                    sync(copied)
+                incoming.rename(self.folder / version)
+            finally:
+                shutil.rmtree(incoming, ignore_errors=True)
+            self._switch(version, "publish")
+        return version
+
+    def rollback(self, to: str | None = None) -> str:
+        """Put an earlier version back into service and return it: `to`, or the one that was in service before.
+
+        Raises InputError where there is none, or where it cannot be trusted any more; nothing has changed then.
+        """
+        with self._changing():
+            version = self._before_current() if to is None else to
+            folder = self.folder / version
+            if not NAME.fullmatch(version) or folder.is_symlink() or not folder.is_dir():
+                raise InputError(f"no version {version}", str(self.folder), "List the models to see what is there.")
+            read_model_directory(folder)
+            self._switch(version, "rollback")
+        return version
+
+    def _entry(self, folder: Path) -> Entry:
+        in_service = folder.name == self.in_service()
+        try:
+            manifest = read_manifest(folder)
+        except InputError as e:
+            return Entry(folder.name, in_service, fault=str(e))
+        parent = manifest.lineage.get("parent")
+        return Entry(folder.name, in_service, manifest.created_utc, manifest.threshold, parent and str(parent))
+
+    def _before_current(self) -> str:
+        stack = _in_service_stack(self._history(), self.in_service())
+        if len(stack) < 2:
+            raise InputError("no earlier version to roll back to", str(self.folder), "Name one with --to.")
+        return stack[-2]
+
+    def _history(self) -> list[Change]:
+        try:
+            lines = (self.folder / HISTORY).read_bytes().splitlines()
+        except FileNotFoundError:
+            return []
+        changes = []
+        for line in lines:
+            try:
+                changes.append(msgspec.json.decode(line, type=Change))
+            except msgspec.DecodeError:  # a line cut short by a power failure: the link is the truth, see below
+                continue
+        return changes
+
+    def _switch(self, version: str, action: Literal["publish", "rollback"]) -> None:
+        """Note the change, then make it. `current` is the truth: a note without its change is ignored later."""
+        change = Change(datetime.now(UTC).isoformat(timespec="seconds"), version, action)
+        with (self.folder / HISTORY).open("ab") as file:
+            file.write(b"\n" * (file.tell() > 0) + msgspec.json.encode(change))
+            file.flush()
+            os.fsync(file.fileno())
+        link = self.folder / f"{INCOMING}{CURRENT}"
+        link.unlink(missing_ok=True)
+        link.symlink_to(version)
+        link.replace(self.current)
+        sync(self.folder)
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Hold the lock, remove what a killed process left, and turn a full or read-only disk into one line."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / LOCK).open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                for left in self.folder.glob(f"{INCOMING}*"):
+                    shutil.rmtree(left, ignore_errors=True)
+                yield
+        except OSError as e:
+            raise InputError(
+                f"cannot be changed ({e.strerror or e})", str(self.folder), "Check space and rights."
+            ) from e
+
+
+def _in_service_stack(history: list[Change], in_service: str | None) -> list[str]:
+    """Versions in the order in which they came into service, less those rolled back; the last is in service."""
+    stack: list[str] = []
+    for change in history:
+        if change.action == "rollback" and change.version in stack:
+            del stack[stack.index(change.version) + 1 :]
+        else:
+            stack.append(change.version)
+    if in_service in stack:
+        del stack[stack.index(in_service) + 1 :]
+    elif in_service is not None:
+        stack.append(in_service)
+    return stack

@@ -1,0 +1,71 @@
+"""The choice of the checkpoint: by forged anomalies on held-out good images, never by a test set."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from line_inspector.model.adps import ADPS
+from line_inspector.model.forging import Forger
+from line_inspector.training.samples import Batch, to_batch
+
+FORGED_PER_IMAGE = 3
+MOST_IMAGES = 24
+BATCH_SIZE = 8
+
+
+class Mark(NamedTuple):
+    """How well the forged anomalies were found: 0..1 each, higher is better."""
+
+    image_auroc: float
+    pixel_ap: float
+
+    @property
+    def value(self) -> float:
+        """What checkpoints are compared by."""
+        return (self.image_auroc + self.pixel_ap) / 2
+
+
+def forged_choice_set(pixels: NDArray[np.uint8], forger: Forger, seed: int) -> Batch:
+    """Good images, uint8 (N, S, S, 3), each as it is and forged several times over; deterministic."""
+    images: list[NDArray[np.uint8]] = []
+    masks: list[NDArray[np.bool_]] = []
+    for index in range(min(len(pixels), MOST_IMAGES)):
+        rng = np.random.default_rng([seed, index, 2])
+        good = (pixels[index], np.zeros(pixels.shape[1:3], np.bool_))
+        for image, mask in (good, *(forger.forge(rng, pixels[index]) for _ in range(FORGED_PER_IMAGE))):
+            images.append(image)
+            masks.append(mask)
+    return to_batch(images, masks)
+
+
+def looks_at(good_images: int) -> int:
+    """How many images one look at a choice set made from so many good images takes."""
+    return min(good_images, MOST_IMAGES) * (1 + FORGED_PER_IMAGE)
+
+
+def mark(model: ADPS, choice_set: Batch) -> Mark:
+    """Judge the model, in eval mode, on a set of good and forged images."""
+    maps = np.concatenate([part.cpu().numpy() for part in anomaly_maps(model, choice_set.images)])
+    truth = choice_set.masks[:, 0].numpy() > 0.5
+    bad = truth.any(axis=(1, 2))
+    image_auroc = float(roc_auc_score(bad, maps.max(axis=(1, 2))))
+    pixel_ap = float(average_precision_score(truth[:, ::2, ::2].ravel(), maps[:, ::2, ::2].ravel()))
+    return Mark(image_auroc, pixel_ap)
+
+
+def anomaly_maps(model: ADPS, images: torch.Tensor) -> Iterator[torch.Tensor]:
+    """uint8 RGB (N, 3, S, S) -> anomaly maps (B, S, S), batch by batch, in fp32 as the line will compute them."""
+    model.eval()
+    with torch.inference_mode():
+        for part in torch.split(images, BATCH_SIZE):
+            yield model.anomaly_map(model.normalise(part.to(model.mean.device)))
+
+
+def image_scores(model: ADPS, pixels: NDArray[np.uint8]) -> list[float]:
+    """Scores of images, uint8 (N, S, S, 3): the maximum of each map."""
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    return [float(score) for maps in anomaly_maps(model, images) for score in maps.amax(dim=(1, 2))]

@@ -1,0 +1,45 @@
+import pytest
+
+from line_inspector.training.budget import Budget
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_steps_are_counted() -> None:
+    budget = Budget(steps=10)
+    assert [budget.share_used(step) for step in (0, 5, 10)] == [0.0, 0.5, 1.0]
+
+
+def test_seconds_count_from_the_start_and_keep_the_reserve() -> None:
+    clock = _Clock()
+    budget = Budget(seconds=60.0, clock=clock)
+    clock.now_s += 10.0  # reading images, building the model
+    budget.reserve_s = 20.0
+    budget.begin_steps()
+    assert budget.share_used(0) == 0.0
+    clock.now_s += 15.0  # of the 30 that are left
+    assert budget.share_used(3) == pytest.approx(0.5)
+    assert budget.seconds_left(3) == pytest.approx(15.0)
+    clock.now_s += 15.0
+    assert budget.share_used(6) == pytest.approx(1.0)
+    assert budget.seconds_used() == pytest.approx(40.0)
+
+
+def test_a_budget_eaten_up_by_the_preparations_is_over_at_once() -> None:
+    clock = _Clock()
+    budget = Budget(seconds=5.0, clock=clock)
+    clock.now_s += 10.0
+    budget.begin_steps()
+    assert budget.share_used(0) >= 1.0
+
+
+@pytest.mark.parametrize("given", [{}, {"steps": 1, "seconds": 1.0}])
+def test_either_steps_or_seconds(given: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="either"):
+        Budget(**given)

@@ -1,0 +1,151 @@
+import hashlib
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from line_inspector.errors import InputError
+from line_inspector.inference.model_directory import read_golden, read_model_directory
+from line_inspector.inference.preprocess import to_model_input
+from line_inspector.model.architecture import Architecture
+from line_inspector.training.budget import Budget
+from line_inspector.training.good_frames import GoodFrames, read_good_folder
+from line_inspector.training.model_training import train_model
+from line_inspector.training.options import TrainingOptions
+from line_inspector.training.progress import Progress
+
+OPTIONS = TrainingOptions(
+    architecture=Architecture(image_size_px=64, patches_per_side=2, segmentation_widths=(8, 8), sigma_px=1.0),
+    batch_size=4,
+    checks=2,
+)
+
+
+@pytest.fixture
+def good(tmp_path: Path, draw_frame: Callable[..., np.ndarray]) -> GoodFrames:
+    folder = tmp_path / "good"
+    folder.mkdir()
+    for index in range(12):
+        cv2.imwrite(str(folder / f"{index:02d}.png"), draw_frame(index))
+    return read_good_folder(folder, 64)
+
+
+def _sha256(model_dir: Path) -> str:
+    return hashlib.sha256((model_dir / "weights.safetensors").read_bytes()).hexdigest()
+
+
+def test_the_same_seed_and_steps_give_the_same_bytes(good: GoodFrames, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        train_model(good, tmp_path / name, OPTIONS, Budget(steps=4))
+    train_model(good, tmp_path / "c", replace(OPTIONS, seed=1), Budget(steps=4))
+    assert _sha256(tmp_path / "a") == _sha256(tmp_path / "b") != _sha256(tmp_path / "c")
+
+
+def test_the_directory_is_complete_and_says_how_it_came_about(good: GoodFrames, tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    manifest = train_model(good, tmp_path / "m", OPTIONS, Budget(steps=4), on_progress=seen.append)
+    model, read = read_model_directory(tmp_path / "m")
+    assert (read.version, read.files, read.threshold) == (manifest.version, manifest.files, manifest.threshold)
+    assert [progress.step for progress in seen] == [1, 2, 3, 4]
+    assert seen[-1].share == 1.0
+    assert manifest.lineage["steps"] == 4
+    assert manifest.lineage["images"] == 12
+    assert manifest.lineage["images_trained_on"] == 8
+    assert manifest.calibration["images"] == 2
+    assert not manifest.calibration["enough_images"]
+    assert "structural forgeries" in manifest.lineage["texture_source"]
+    assert 0 <= manifest.metrics["forged_pixel_ap"] <= 1
+    json.dumps([manifest.lineage, manifest.calibration])
+    golden = read_golden(tmp_path / "m")
+    assert golden
+    with torch.inference_mode():
+        for frame, score in golden:
+            pixels = torch.from_numpy(to_model_input(frame, 64))[None]
+            assert float(model.anomaly_map(model.normalise(pixels)).amax()) == pytest.approx(score, abs=1e-5)
+
+
+def test_training_learns(good: GoodFrames, tmp_path: Path) -> None:
+    losses = []
+    train_model(good, tmp_path / "m", OPTIONS, Budget(steps=25), on_progress=lambda p: losses.append(p.loss))
+    assert losses[-1] < 0.95 * losses[0]
+
+
+def test_cancelling_keeps_the_best_so_far(good: GoodFrames, tmp_path: Path) -> None:
+    cancelled = threading.Event()
+
+    def cancel_after_three(progress: Progress) -> None:
+        if progress.step == 3:
+            cancelled.set()
+
+    budget = Budget(steps=100_000)
+    manifest = train_model(good, tmp_path / "m", OPTIONS, budget, on_progress=cancel_after_three, cancelled=cancelled)
+    assert manifest.lineage["steps"] == 3
+    assert manifest.lineage["stopped_early"]
+    read_model_directory(tmp_path / "m")
+
+
+def test_cancelled_before_the_first_step_still_gives_a_whole_directory(good: GoodFrames, tmp_path: Path) -> None:
+    cancelled = threading.Event()
+    cancelled.set()
+    manifest = train_model(good, tmp_path / "m", OPTIONS, Budget(steps=5), cancelled=cancelled)
+    assert manifest.lineage["steps"] == 0
+    read_model_directory(tmp_path / "m")
+
+
+def test_a_child_starts_from_its_parent(good: GoodFrames, tmp_path: Path) -> None:
+    first = train_model(good, tmp_path / "parent", OPTIONS, Budget(steps=2), version="one")
+    cancelled = threading.Event()
+    cancelled.set()
+    child = train_model(
+        good, tmp_path / "child", OPTIONS, Budget(steps=5), parent=tmp_path / "parent", cancelled=cancelled
+    )
+    assert child.lineage["parent"] == first.version == "one"
+    assert _sha256(tmp_path / "child") == _sha256(tmp_path / "parent")
+    trained = train_model(good, tmp_path / "trained", OPTIONS, Budget(steps=2), parent=tmp_path / "parent")
+    assert trained.lineage["steps"] == 2
+    assert _sha256(tmp_path / "trained") != _sha256(tmp_path / "parent")
+
+
+def test_an_existing_directory_is_refused_before_the_work(good: GoodFrames, tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    with pytest.raises(InputError, match="exists already"):
+        train_model(good, tmp_path / "m", OPTIONS, Budget(steps=1))
+
+
+def test_a_loss_that_is_no_number_stops_the_training(good: GoodFrames, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no longer a number"):
+        train_model(good, tmp_path / "m", replace(OPTIONS, learning_rate=1e20), Budget(steps=50))
+    assert not (tmp_path / "m").exists()
+
+
+def test_texture_folder_is_used(good: GoodFrames, tmp_path: Path) -> None:
+    options = replace(OPTIONS, texture_folder=good.paths[0].parent)
+    manifest = train_model(good, tmp_path / "m", options, Budget(steps=1))
+    assert "12 images of a texture folder" in manifest.lineage["texture_source"]
+
+
+@pytest.mark.parametrize("device", ["tpu", "cuda"])
+def test_a_device_that_is_not_there_is_refused(good: GoodFrames, tmp_path: Path, device: str) -> None:
+    if device == "cuda" and torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    with pytest.raises(InputError, match=device):
+        train_model(good, tmp_path / "m", replace(OPTIONS, device=device), Budget(steps=1))
+
+
+def test_a_budget_without_a_step_is_refused(good: GoodFrames, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="over before the first step"):
+        train_model(good, tmp_path / "m", OPTIONS, Budget(seconds=0.01))
+    assert not (tmp_path / "m").exists()
+
+
+def test_images_of_another_size_than_the_parents_are_refused(good: GoodFrames, tmp_path: Path) -> None:
+    train_model(good, tmp_path / "parent", OPTIONS, Budget(steps=1))
+    wide = read_good_folder(good.paths[0].parent, 128)
+    with pytest.raises(InputError, match="128 px, the model takes 64 px"):
+        train_model(wide, tmp_path / "m", TrainingOptions(), Budget(steps=1), parent=tmp_path / "parent")

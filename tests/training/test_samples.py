@@ -1,0 +1,56 @@
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from line_inspector.model.forging import Forger
+from line_inspector.training.samples import Sampler
+from line_inspector.training.splits import split_good_images
+
+PIXELS = np.random.default_rng(0).integers(100, 150, (6, 64, 64, 3), dtype=np.uint8)
+
+
+def _sampler(seed: int = 0, forger: Forger | None = None) -> Sampler:
+    return Sampler(PIXELS, forger or Forger(list(PIXELS)), batch_size=4, seed=seed)
+
+
+def test_a_batch_depends_on_seed_and_step_alone() -> None:
+    first, again = _sampler().batch(7), _sampler().batch(7)
+    assert torch.equal(first.images, again.images)
+    assert torch.equal(first.masks, again.masks)
+    assert not torch.equal(first.images, _sampler().batch(8).images)
+    assert not torch.equal(first.images, _sampler(seed=1).batch(7).images)
+
+
+def test_batches_forged_ahead_are_the_same_in_the_same_order() -> None:
+    ahead = _sampler().ahead()
+    for step, batch in enumerate(islice(ahead, 5)):
+        assert torch.equal(batch.images, _sampler().batch(step).images)
+    ahead.close()
+
+
+def test_every_image_comes_once_per_epoch() -> None:
+    sampler = _sampler(forger=Forger(list(PIXELS), forged_share=0.0, turned_share=0.0))
+    seen = torch.cat([sampler.batch(step).images for step in range(3)])  # 3 x 4 = two epochs of 6
+    counts = [sum(bool((image.permute(1, 2, 0).numpy() == good).all()) for image in seen) for good in PIXELS]
+    assert counts == [2] * 6
+
+
+def test_shapes_and_types() -> None:
+    batch = _sampler().batch(0)
+    assert batch.images.shape == (4, 3, 64, 64)
+    assert batch.images.dtype == torch.uint8
+    assert batch.masks.shape == (4, 1, 64, 64)
+    assert set(batch.masks.unique().tolist()) <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize("count", [8, 31, 100, 761])
+def test_no_image_does_two_jobs(count: int) -> None:
+    split = split_good_images(count, held_out_share=0.2, choice_share=0.25, seed=3)
+    assert sorted([*split.train, *split.choice, *split.calibration]) == list(range(count))
+    assert len(split.choice) >= 2
+    assert len(split.calibration) >= 2
+    assert len(split.train) >= count // 2
+    assert split == split_good_images(count, 0.2, 0.25, seed=3)
+    assert split != split_good_images(count, 0.2, 0.25, seed=4)
