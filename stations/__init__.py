@@ -1,0 +1,47 @@
+"""The one table of station processes. `run`, the units in systemd/, the docs and the tests read it."""
+
+from dataclasses import dataclass
+
+from line_inspector.streams import (
+    ACCEPTS,
+    ANNOUNCEMENTS,
+    FAULTS,
+    FRAMES,
+    HEARTBEAT,
+    RESULTS,
+    SHOTS,
+    TRIGGERS,
+    VERDICTS,
+    Stream,
+)
+
+
+@dataclass(frozen=True)
+class StationKind:
+    """One row: module under stations/, streams in and out, systemd unit, and the share of a part's time it may take."""
+
+    name: str
+    reads: tuple[Stream, ...]
+    writes: tuple[Stream, ...]
+    unit: str
+    per_camera: bool
+    latency_budget_ms: float
+    copies: int = 1  # processes that compete for the one role; the others stand by
+
+
+STATIONS = (
+    StationKind(
+        "decision",
+        (ANNOUNCEMENTS, SHOTS, VERDICTS, FAULTS),
+        (ACCEPTS, HEARTBEAT, RESULTS),
+        "line-inspector-decision.service",
+        False,
+        2,
+    ),
+    StationKind("inference", (FRAMES,), (VERDICTS, FAULTS), "line-inspector-inference@.service", False, 500, 2),
+    StationKind(
+        "capture", (TRIGGERS,), (ANNOUNCEMENTS, FRAMES, SHOTS, FAULTS), "line-inspector-capture@.service", True, 50
+    ),
+    StationKind("overlay", (RESULTS,), (), "line-inspector-overlay.service", False, 0),
+    StationKind("trainer", (), (), "line-inspector-trainer.service", False, 0),
+)

@@ -1,0 +1,199 @@
+"""One camera: announces every triggered part to decision, then shoots it into the ring and tells the worker."""
+
+import argparse
+import time
+from collections import OrderedDict
+
+from line_inspector import runtime
+from line_inspector.cameras import Camera, CameraFault, build_camera
+from line_inspector.config import NS_PER_MS, CameraSettings, Line, RateTrigger
+from line_inspector.images import Frame
+from line_inspector.messages import Announcement, Fault, FrameReady, Reason, Trigger
+from line_inspector.ring import Geometry, RingOverrun, RingWriter, remove_orphans, slots_needed
+from line_inspector.streams import ANNOUNCEMENTS, FAULTS, FRAMES, SHOTS, TRIGGERS
+
+REMEMBERED_PARTS = 100_000
+LAST_ACKNOWLEDGEMENT_NS = 3_000_000_000
+
+
+def serve(station: runtime.Station, arguments: argparse.Namespace) -> None:
+    """Runs until told to stop."""
+    settings = station.line.camera(arguments.camera)
+    capture = Capture(station, arguments.camera, settings, build_camera(settings.source))
+    source = RateSource(arguments.camera, settings.trigger) if isinstance(settings.trigger, RateTrigger) else None
+    for now_ns in station.turns(source.next_ns if source else None):
+        for trigger in source.due(now_ns) if source else []:
+            capture.take(trigger)
+        capture.turn(now_ns)
+    capture.hand_over()
+    capture.close()
+
+
+class RateSource:
+    """Triggers at a fixed rate, for a line that has none of its own. A tick that was missed is not made up for."""
+
+    def __init__(self, camera: str, settings: RateTrigger) -> None:
+        self._camera = camera
+        self._period_ns = int(1e9 / settings.rate_hz)
+        self._run = f"{time.time_ns() // 1_000_000:x}"
+        self._number = 0
+        self._next_ns = time.monotonic_ns()
+
+    def next_ns(self) -> int:
+        """When the next trigger is due."""
+        return self._next_ns
+
+    def due(self, now_ns: int) -> list[Trigger]:
+        """The trigger of this tick, if its time has come."""
+        if now_ns < self._next_ns:
+            return []
+        self._next_ns = max(self._next_ns + self._period_ns, now_ns)
+        self._number += 1
+        return [
+            Trigger(part_id=f"{self._camera}-{self._run}-{self._number:06d}", camera=self._camera, trigger_ns=now_ns)
+        ]
+
+
+class Capture:
+    """The camera, its ring, and the sockets around them.
+
+    A trigger is acknowledged only when decision has acknowledged its announcement, so a part survives the death of
+    this process: its source sends the trigger again, and it becomes a late_trigger.
+    """
+
+    def __init__(self, station: runtime.Station, name: str, settings: CameraSettings, camera: Camera) -> None:
+        self._station, self._name, self._settings, self._camera = station, name, settings, camera
+        self._keep_ns = int(station.line.records.keep_frames_s * 1e9)
+        remove_orphans(station.line.ring_owner, station.line.cameras)
+        self._ring = RingWriter(station.line.ring_owner, name, ring_geometry(station.line, name))
+        self._triggers = station.bus.acked_receiver(TRIGGERS, Trigger, name)
+        self._announcements = station.bus.acked_sender(ANNOUNCEMENTS, f"capture.{name}")
+        self._frames = station.bus.sender(FRAMES)
+        self._shots = station.bus.sender(SHOTS)
+        self._faults = station.bus.sender(FAULTS)
+        self._waiting: dict[str, bytes] = {}  # part id -> who sent its trigger, until decision acknowledges
+        self._done: OrderedDict[str, None] = OrderedDict()
+        station.watch(self._triggers.socket)
+        station.watch(self._announcements.socket)
+
+    def turn(self, now_ns: int) -> None:
+        """Takes the triggers that have arrived and passes acknowledgements on."""
+        for sender, trigger in self._triggers.drain():
+            if trigger.part_id in self._done:
+                self._triggers.acknowledge(sender, trigger.part_id)
+            elif trigger.part_id not in self._waiting:
+                self._waiting[trigger.part_id] = sender
+                self.take(trigger)
+        self._settle(now_ns)
+        self._station.counters["refused"] = self._triggers.refused + self._announcements.refused
+
+    def hand_over(self) -> None:
+        """Waits, on the way out, until decision has every announced part on record; nobody else would repeat them."""
+        end_ns = time.monotonic_ns() + LAST_ACKNOWLEDGEMENT_NS
+        while len(self._announcements) and (now_ns := time.monotonic_ns()) < end_ns:
+            self._settle(now_ns)
+            time.sleep(0.005)
+        if len(self._announcements):
+            self._station.log.warning("%d parts were not acknowledged by decision", len(self._announcements))
+
+    def take(self, trigger: Trigger) -> None:
+        """Announces the part, then shoots it; whatever goes wrong after that is a fault with a name."""
+        now_ns = time.monotonic_ns()
+        line = self._station.line
+        deadline_ns = trigger.trigger_ns + line.deadline_ns(self._name)
+        self._station.counters["triggers"] += 1
+        self._announcements.send(
+            trigger.part_id,
+            Announcement(
+                part_id=trigger.part_id,
+                camera=self._name,
+                trigger_ns=trigger.trigger_ns,
+                trigger_wall_ns=time.time_ns() - (now_ns - trigger.trigger_ns),
+                deadline_ns=deadline_ns,
+                gate_ns=trigger.trigger_ns + line.travel_ns(self._name),
+            ),
+        )
+        if self._expired(trigger, now_ns):
+            return
+        try:
+            frame = self._camera.shoot(trigger.scene)
+        except CameraFault as e:
+            self._fault(trigger.part_id, Reason(e.reason), e.text)
+            return
+        captured_ns = time.monotonic_ns()
+        if not self._expired(trigger, captured_ns):  # a camera that stalled has seen the next part
+            self._deliver(trigger.part_id, frame, deadline_ns, captured_ns)
+
+    def close(self) -> None:
+        """Lets go of camera and ring."""
+        self._camera.close()
+        self._ring.close()
+
+    def _expired(self, trigger: Trigger, now_ns: int) -> bool:
+        age_ns = now_ns - trigger.trigger_ns
+        if age_ns <= self._settings.trigger_expiry_ns:
+            return False
+        late = f"{age_ns / NS_PER_MS:.0f} ms after its trigger the part is no longer before the lens"
+        self._fault(trigger.part_id, Reason.LATE_TRIGGER, late)
+        return True
+
+    def _settle(self, now_ns: int) -> None:
+        for part_id in self._announcements.acknowledged():
+            self._remember(part_id)
+        self._announcements.resend(now_ns)
+        self._station.counters["unacknowledged"] = len(self._announcements)
+
+    def _deliver(self, part_id: str, frame: Frame, deadline_ns: int, captured_ns: int) -> None:
+        wrong = self._wrong_size(frame)
+        if wrong:
+            self._fault(part_id, Reason.BAD_FRAME, wrong)
+            return
+        try:
+            slot = self._ring.write(frame, part_id, deadline_ns, self._keep_ns, captured_ns)
+        except RingOverrun as e:
+            self._fault(part_id, Reason.OVERRUN, f"{e}: parts come faster than max_rate_hz")
+            return
+        ready = FrameReady(
+            part_id=part_id, camera=self._name, slot=slot, captured_ns=captured_ns, deadline_ns=deadline_ns
+        )
+        self._shots.send(ready)  # so that the archive gets the picture even when no verdict comes
+        if not self._frames.send(ready):
+            self._fault(part_id, Reason.WORKER_DOWN, "no worker takes frames")
+
+    def _wrong_size(self, frame: Frame) -> str:
+        largest = self._settings.max_height_px, self._settings.max_width_px
+        height, width = frame.shape[:2]
+        channels = frame.shape[2] if frame.ndim == 3 else 1
+        fits = height <= largest[0] and width <= largest[1] and channels <= self._settings.channels
+        if fits and (not self._settings.exact_size or (height, width) == largest):
+            return ""
+        rule = "exactly" if self._settings.exact_size else "at most"
+        return f"frame of {width} x {height} x {channels}, expected {rule} {largest[1]} x {largest[0]}"
+
+    def _fault(self, part_id: str, reason: Reason, detail: str) -> None:
+        self._station.counters[f"fault.{reason}"] += 1
+        self._station.log.warning("part %s: %s: %s", part_id, reason, detail)
+        self._faults.send(Fault(part_id=part_id, camera=self._name, reason=reason, detail=detail))
+
+    def _remember(self, part_id: str) -> None:
+        self._done[part_id] = None
+        if len(self._done) > REMEMBERED_PARTS:
+            self._done.popitem(last=False)
+        sender = self._waiting.pop(part_id, None)
+        if sender is not None:
+            self._triggers.acknowledge(sender, part_id)
+
+
+def ring_geometry(line: Line, name: str) -> Geometry:
+    """The size of a camera's ring, from the line file."""
+    settings = line.cameras[name]
+    slots = slots_needed(settings.max_rate_hz, line.deadline_ns(name) / 1e9, line.records.keep_frames_s)
+    return Geometry(slots, settings.max_width_px * settings.max_height_px * settings.channels)
+
+
+def _camera_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--camera", required=True, help="name of the camera in the line file")
+
+
+if __name__ == "__main__":
+    runtime.main("capture", serve, _camera_option)

@@ -1,0 +1,204 @@
+"""Decides every announced part by its deadline, drives the gate, and keeps the record of it."""
+
+import argparse
+import time
+from collections import OrderedDict
+
+from msgspec.structs import replace
+
+from line_inspector import runtime
+from line_inspector.actuators import build_gate
+from line_inspector.config import NS_PER_MS
+from line_inspector.decision.liveness import Liveness
+from line_inspector.decision.parts import Decision, PartBook
+from line_inspector.decision.receipts import Receipts
+from line_inspector.messages import (
+    Announcement,
+    Fault,
+    FrameReady,
+    Health,
+    PartRecord,
+    Reason,
+    Result,
+    SlotRef,
+    Verdict,
+)
+from line_inspector.records.archive import Archive
+from line_inspector.records.journal import Journal
+from line_inspector.records.ledger import LedgerWriter
+from line_inspector.records.outage import Outage
+from line_inspector.streams import ANNOUNCEMENTS, FAULTS, HEALTH, RESULTS, SHOTS, VERDICTS
+
+OUTAGE_REMEDY = "No part is accepted. Free space on that disk"
+LAST_IMAGES_S = 2.0
+LAST_COMMIT_S = 3.0
+REMEMBERED_SLOTS = 4096
+
+
+def serve(station: runtime.Station, _arguments: argparse.Namespace) -> None:
+    """Runs until told to stop; the gate is left at reject however this ends."""
+    decision = DecisionStation(station)
+    try:
+        for now_ns in station.turns(decision.wake_ns):
+            decision.turn(now_ns)
+    finally:
+        decision.close()
+
+
+class DecisionStation:
+    """The open parts, the gate and the records, and the sockets around them.
+
+    Of each decision the journal hears first, then the gate, then everybody else: an accept that is not on record
+    never reaches the gate. Capture is acknowledged only when the ledger has committed the part.
+    """
+
+    def __init__(self, station: runtime.Station) -> None:
+        line, bus, now_ns = station.line, station.bus, time.monotonic_ns()
+        self._station = station
+        self._journal = Journal(line.journal_path)
+        self._outage = Outage("decision", f"journal {line.journal_path} cannot be written", OUTAGE_REMEDY)
+        self._ledger = LedgerWriter(line.ledger_url)
+        self._archive = Archive(
+            line.archive_dir,
+            self._ledger,
+            line.records.accept_sample,
+            line.records.archive_queue,
+            min_free_mb=line.records.archive_min_free_mb,
+        )
+        longest_ns = max(line.deadline_ns(camera) for camera in line.cameras)
+        recovered = self._journal.recovered
+        decided = [record.part_id for record in recovered]
+        self._book = PartBook(int(line.decision.gate.window_ms * NS_PER_MS), longest_ns, now_ns, decided)
+        self._receipts = Receipts(keep_ns=longest_ns)
+        self._worker = Liveness(HEALTH, now_ns)
+        self._gate = build_gate(line.decision.gate, bus)
+        self._announcements = bus.acked_receiver(ANNOUNCEMENTS, Announcement)
+        self._shots = bus.receiver(SHOTS, FrameReady)
+        self._slots: OrderedDict[str, SlotRef] = OrderedDict()
+        self._verdicts = bus.receiver(VERDICTS, Verdict)
+        self._faults = bus.receiver(FAULTS, Fault)
+        self._health = bus.subscriber(HEALTH, Health, ("inference",))
+        self._results = bus.publisher(RESULTS)
+        for receiver in (self._announcements, self._verdicts, self._faults, self._health):
+            station.watch(receiver.socket)
+        for record in recovered:
+            self._ledger.submit(record)
+        station.counters["recovered"] = len(recovered)
+
+    def wake_ns(self) -> int:
+        """When the next part or heartbeat is due."""
+        return min(self._book.next_deadline_ns(), self._gate.next_beat_ns())
+
+    def turn(self, now_ns: int) -> None:
+        """Takes what has arrived and carries out every decision that is due."""
+        self._gate.beat(now_ns)
+        for health in self._health.drain():
+            self._worker.seen(health.sent_ns)
+        for shot in self._shots.drain():
+            self._note_slot(shot)
+        for verdict in self._verdicts.drain():
+            self._carry_out(self._book.verdict(verdict, time.monotonic_ns()))
+        for fault in self._faults.drain():
+            self._carry_out(self._book.fault(fault, time.monotonic_ns()))
+        for sender, announcement in self._announcements.drain():
+            self._announced(sender, announcement)
+        now_ns = time.monotonic_ns()
+        self._carry_out(self._book.expire(now_ns, self._worker.dead(now_ns)))
+        self._settle(now_ns)
+        self._count()
+
+    def close(self) -> None:
+        """Drives the gate safe, rejects what waits, lets the ledger take what it can; the journal keeps the rest."""
+        self._gate.safe()
+        self._carry_out(self._book.abandon(time.monotonic_ns()))
+        self._archive.close(LAST_IMAGES_S)
+        self._ledger.close(LAST_COMMIT_S)
+        self._settle(time.monotonic_ns())
+        self._journal.close()
+
+    def _announced(self, sender: bytes, announcement: Announcement) -> None:
+        if self._receipts.announced(announcement.part_id, sender):
+            self._announcements.acknowledge(sender, announcement.part_id)
+            return
+        if not self._book.knows(announcement.part_id):
+            self._station.counters["announced"] += 1
+        self._carry_out(self._book.announce(announcement, time.monotonic_ns()))
+
+    def _carry_out(self, decisions: list[Decision]) -> None:
+        for decision in decisions:
+            record = self._journaled(decision.record)
+            if record.accepted:
+                self._gate.accept(record.part_id, record.camera, decision.window_start_ns, decision.window_end_ns)
+            noted = self._slots.pop(record.part_id, None)
+            slot, heat = (decision.verdict.slot, decision.verdict.heat) if decision.verdict else (noted, b"")
+            self._results.send(_result(record, slot, heat))
+            self._ledger.submit(record)
+            self._archive.offer(record, slot, heat)
+            self._tally(record)
+
+    def _note_slot(self, shot: FrameReady) -> None:
+        """Remembers where the part's picture lies, for archive and overlay; deciding does not need it."""
+        self._slots[shot.part_id] = shot.slot
+        if len(self._slots) > REMEMBERED_SLOTS:
+            self._slots.popitem(last=False)
+
+    def _journaled(self, record: PartRecord) -> PartRecord:
+        """The record as it stands after the journal has it, or could not take it: then the part is not accepted."""
+        try:
+            self._journal.append(record)
+        except OSError as e:
+            self._outage.begin(e.strerror)
+            self._station.counters["journal_failures"] += 1
+            if record.accepted:
+                return replace(record, accepted=False, reason=Reason.JOURNAL_DOWN, detail=str(e))
+        else:
+            self._outage.end()
+        return record
+
+    def _settle(self, now_ns: int) -> None:
+        for part_id in self._ledger.committed():
+            sender = self._receipts.committed(part_id, now_ns)
+            if sender is not None:
+                self._announcements.acknowledge(sender, part_id)
+        self._journal.retire(self._receipts.served(now_ns))
+
+    def _tally(self, record: PartRecord) -> None:
+        counters = self._station.counters
+        counters["accepted" if record.accepted else "rejected"] += 1
+        counters[f"reason.{record.reason}"] += 1
+        if record.decided_ns > record.deadline_ns:
+            counters["late_decisions"] += 1
+
+    def _count(self) -> None:
+        counters = self._station.counters
+        counters["open"] = len(self._book)
+        counters["unacknowledged"] = len(self._receipts)
+        counters["uncommitted"] = self._ledger.pending
+        counters["refused"] = (
+            self._announcements.refused
+            + self._shots.refused
+            + self._verdicts.refused
+            + self._faults.refused
+            + self._health.refused
+        )
+
+
+def _result(record: PartRecord, slot: SlotRef | None, heat: bytes) -> Result:
+    return Result(
+        part_id=record.part_id,
+        camera=record.camera,
+        accepted=record.accepted,
+        reason=record.reason,
+        score=record.score,
+        threshold=record.threshold,
+        model_version=record.model_version,
+        slot=slot,
+        heat=heat,
+        trigger_wall_ns=record.trigger_wall_ns,
+        trigger_ns=record.trigger_ns,
+        decided_ns=record.decided_ns,
+    )
+
+
+if __name__ == "__main__":
+    runtime.main("decision", serve)

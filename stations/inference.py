@@ -1,0 +1,116 @@
+"""The worker: frames of every camera in, verdicts out, in order of deadline; swaps models between two batches.
+
+Two copies run on one line. Both load the model; the one that holds the station's lock serves, and the other takes over
+within milliseconds when it dies, since importing torch alone takes longer than a line can wait.
+"""
+
+import argparse
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from line_inspector import runtime
+from line_inspector.config import Line
+from line_inspector.errors import InputError
+from line_inspector.inference.batching import choose_batch
+from line_inspector.inference.engine import Engine
+from line_inspector.inference.inspection import fault, inspect
+from line_inspector.inference.load import load_verified_engine
+from line_inspector.inference.swap import ModelWatch
+from line_inspector.messages import Fault, FrameReady, Reason, Verdict
+from line_inspector.ring import RingReader
+from line_inspector.streams import FAULTS, FRAMES, VERDICTS
+
+VERDICT_TRANSIT_NS = 5_000_000
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The engine at start, None where it cannot be trusted or is not there; the watch brings every later model.
+
+    The watch runs while the process stands by, too, so that it never takes over with a model of yesterday.
+    """
+
+    engine: Engine | None
+    watch: ModelWatch
+
+
+def prepare(line: Line) -> Prepared:
+    """Loads and proves the model in service; without one, a log line, and every part will be rejected."""
+    torch.set_num_threads(line.inference.threads)
+    torch.set_num_interop_threads(1)
+    folder = line.current_model_path.resolve()
+    engine = None
+    try:
+        engine = _load(line, folder)
+    except InputError as e:
+        logging.getLogger("inference").error("no model in service, every part will be rejected: %s", e)
+    return Prepared(engine, ModelWatch(line.current_model_path, folder, lambda found: _load(line, found)))
+
+
+def serve(station: runtime.Station, _arguments: argparse.Namespace, prepared: Prepared) -> None:
+    """Runs until told to stop."""
+    worker = Worker(station, prepared.engine)
+    for now_ns in station.turns(lambda: 0 if worker.queue else time.monotonic_ns() + 1_000_000_000):
+        worker.swap(prepared.watch.take())
+        worker.turn(now_ns)
+    prepared.watch.close()
+
+
+class Worker:
+    """The queue of frames, and the sockets around it."""
+
+    def __init__(self, station: runtime.Station, engine: Engine | None) -> None:
+        self.queue: list[FrameReady] = []
+        self._station = station
+        self._engine = engine
+        self._ring = RingReader()
+        self._frames = station.bus.receiver(FRAMES, FrameReady)
+        self._verdicts = station.bus.sender(VERDICTS)
+        self._faults = station.bus.sender(FAULTS)
+        station.watch(self._frames.socket)
+
+    def swap(self, engine: Engine | None) -> None:
+        """Puts a newly loaded engine into service."""
+        if engine:
+            self._engine = engine
+            self._station.counters["swaps"] += 1
+            self._station.log.info("model %s is in service", engine.version)
+
+    def turn(self, now_ns: int) -> None:
+        """Takes what has arrived, answers what can no longer be in time, and infers one batch."""
+        self.queue += self._frames.drain()
+        self._station.counters["refused"] = self._frames.refused
+        if not self._engine:
+            self._refuse(self.queue, Reason.ENGINE_FAULT, "no model in service")
+            self.queue = []
+            return
+        deadlines = [request.deadline_ns - VERDICT_TRANSIT_NS for request in self.queue]
+        choice = choose_batch(deadlines, now_ns, self._engine.latency_ns, self._engine.max_batch_size)
+        batch = [self.queue[i] for i in choice.batch]
+        self._refuse([self.queue[i] for i in choice.skipped], Reason.SKIPPED_LATE, "too late to be inferred")
+        taken = {*choice.batch, *choice.skipped}
+        self.queue = [request for i, request in enumerate(self.queue) if i not in taken]
+        for answer in inspect(batch, self._engine, self._ring) if batch else []:
+            self._send(answer)
+
+    def _refuse(self, requests: list[FrameReady], reason: Reason, detail: str) -> None:
+        for request in requests:
+            self._send(fault(request, reason, detail))
+
+    def _send(self, answer: Verdict | Fault) -> None:
+        is_verdict = isinstance(answer, Verdict)
+        self._station.counters["verdicts" if is_verdict else "faults"] += 1
+        if not (self._verdicts if is_verdict else self._faults).send(answer):
+            self._station.counters["unsent"] += 1  # decision is down: the part is rejected at its deadline
+
+
+def _load(line: Line, folder: Path) -> Engine:
+    return load_verified_engine(folder, line.inference.device, max_batch_size=line.inference.max_batch)
+
+
+if __name__ == "__main__":
+    runtime.main_with_standby("inference", prepare, serve)

@@ -1,0 +1,191 @@
+"""The capture station alone: what it announces, delivers and refuses. The test plays world, worker and decision."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from line_inspector.cameras import CameraFault
+from line_inspector.images import Frame
+from line_inspector.line_file import parse_line
+from line_inspector.messages import Announcement, Fault, FrameReady, Reason, Scene, Trigger
+from line_inspector.ring import RingReader
+from line_inspector.runtime import Station, StopFlag
+from line_inspector.streams import ANNOUNCEMENTS, FAULTS, FRAMES, SHOTS, TRIGGERS
+from stations.capture import Capture
+
+LINE = {
+    "line": "capture",
+    "recipe": "disc",
+    "data_dir": "d",
+    "belt": {"speed_mm_s": 250},
+    "cameras": {
+        "top": {
+            "source": {"kind": "folder"},
+            "trigger": {"kind": "line"},
+            "to_gate_mm": 500,
+            "max_rate_hz": 5,
+            "max_width_px": 64,
+            "max_height_px": 48,
+        }
+    },
+}
+
+
+class PlayedCamera:
+    """Gives the frame it is told to, after a pause, or a fault."""
+
+    def __init__(self) -> None:
+        self.frame: Frame = np.full((48, 64), 7, np.uint8)
+        self.pause_s = 0.0
+        self.fault: CameraFault | None = None
+        self.shots = 0
+
+    def shoot(self, scene: Scene) -> Frame:
+        self.shots += 1
+        time.sleep(self.pause_s)
+        if self.fault:
+            raise self.fault
+        return self.frame
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Played:
+    """Capture in this process, and the other ends of its sockets."""
+
+    def __init__(self, folder: Path, **camera_settings: object) -> None:
+        document = {**LINE, "cameras": {"top": {**LINE["cameras"]["top"], **camera_settings}}}
+        self.line = parse_line(document, folder / "line.yaml")
+        self.camera = PlayedCamera()
+        self.station = Station("capture.top", self.line, StopFlag())
+        bus = self.station.bus
+        self.announcements = bus.acked_receiver(ANNOUNCEMENTS, Announcement)
+        self.frames = bus.receiver(FRAMES, FrameReady)
+        self.shots = bus.receiver(SHOTS, FrameReady)
+        self.faults = bus.receiver(FAULTS, Fault)
+        self.capture = Capture(self.station, "top", self.line.camera("top"), self.camera)
+        self.triggers = bus.acked_sender(TRIGGERS, "world", "top")
+        time.sleep(0.2)  # connections form
+
+    def trigger(self, part_id: str, age_s: float = 0.0) -> None:
+        trigger_ns = time.monotonic_ns() - int(age_s * 1e9)
+        self.triggers.send(part_id, Trigger(part_id=part_id, camera="top", trigger_ns=trigger_ns))
+
+    def until(self, done: Callable[[], bool]) -> None:
+        end_s = time.monotonic() + 10
+        while not done():
+            assert time.monotonic() < end_s
+            self.capture.turn(time.monotonic_ns())
+            time.sleep(0.002)
+
+    def answer(self, part_id: str) -> FrameReady | Fault:
+        """The first thing that is said of the part after its announcement."""
+        said: list[FrameReady | Fault] = []
+
+        def heard() -> bool:
+            said.extend([*self.frames.drain(), *self.faults.drain()])
+            return any(message.part_id == part_id for message in said)
+
+        self.until(heard)
+        return next(message for message in said if message.part_id == part_id)
+
+    def close(self) -> None:
+        self.capture.close()
+        for socket in (self.announcements, self.frames, self.shots, self.faults, self.triggers, self.station):
+            socket.close()
+
+
+@pytest.fixture
+def played(tmp_path: Path) -> Iterator[Played]:
+    capture = Played(tmp_path)
+    yield capture
+    capture.close()
+
+
+def test_frame_lies_in_the_ring(played: Played) -> None:
+    played.trigger("a")
+    ready = played.answer("a")
+    assert isinstance(ready, FrameReady)
+    np.testing.assert_array_equal(RingReader().copy(ready.slot, "a"), played.camera.frame)
+    assert [shot.part_id for shot in played.shots.drain()] == ["a"]
+
+
+def test_old_trigger_is_not_photographed(played: Played) -> None:
+    played.trigger("a", age_s=0.15)
+    fault = played.answer("a")
+    assert isinstance(fault, Fault) and fault.reason is Reason.LATE_TRIGGER
+    assert played.camera.shots == 0
+
+
+def test_camera_that_stalls_may_have_seen_the_next_part(played: Played) -> None:
+    played.camera.pause_s = 0.15
+    played.trigger("a")
+    fault = played.answer("a")
+    assert isinstance(fault, Fault) and fault.reason is Reason.LATE_TRIGGER
+    assert played.camera.shots == 1 and not list(played.frames.drain())
+
+
+@pytest.mark.parametrize("shape", [(49, 64), (48, 65), (300, 300, 3)])
+def test_frame_too_large_for_the_ring(played: Played, shape: tuple[int, ...]) -> None:
+    played.camera.frame = np.zeros(shape, np.uint8)
+    played.trigger("a")
+    fault = played.answer("a")
+    assert isinstance(fault, Fault) and fault.reason is Reason.BAD_FRAME and "at most 64 x 48" in fault.detail
+
+
+def test_exact_size_refuses_a_smaller_frame(tmp_path: Path) -> None:
+    played = Played(tmp_path, exact_size=True)
+    played.camera.frame = np.zeros((48, 63), np.uint8)
+    played.trigger("a")
+    fault = played.answer("a")
+    assert isinstance(fault, Fault) and fault.reason is Reason.BAD_FRAME and "exactly" in fault.detail
+    played.close()
+
+
+def test_camera_fault_keeps_its_name(played: Played) -> None:
+    played.camera.fault = CameraFault("camera_down", "cable pulled")
+    played.trigger("a")
+    fault = played.answer("a")
+    assert isinstance(fault, Fault) and (fault.reason, fault.detail) == (Reason.CAMERA_DOWN, "cable pulled")
+
+
+def test_ring_too_small_for_the_rate_is_an_overrun(played: Played) -> None:
+    for number in range(60):
+        played.trigger(f"p{number}")
+    fault = played.answer("p59")
+    assert isinstance(fault, Fault) and fault.reason in (Reason.OVERRUN, Reason.LATE_TRIGGER)
+    assert played.station.counters["fault.overrun"] > 0
+
+
+def test_trigger_is_acknowledged_after_its_announcement_and_shot_once(played: Played) -> None:
+    played.trigger("a")
+    announced: list[tuple[bytes, Announcement]] = []
+
+    def heard() -> bool:
+        announced.extend(played.announcements.drain())
+        return bool(announced)
+
+    played.until(heard)
+    played.answer("a")
+    assert played.triggers.acknowledged() == []
+    played.until(lambda: played.triggers.resend(time.monotonic_ns() + 10**9) == 1)
+    for _ in range(50):
+        played.capture.turn(time.monotonic_ns())
+        time.sleep(0.002)
+    assert played.camera.shots == 1
+    played.announcements.acknowledge(announced[0][0], "a")
+    played.until(lambda: played.triggers.acknowledged() == ["a"])
+    assert announced[0][1].deadline_ns - announced[0][1].trigger_ns == played.line.deadline_ns("top")
+
+
+def test_stopping_capture_waits_for_decision(played: Played) -> None:
+    played.trigger("a")
+    played.answer("a")
+    (sender, announcement), *_ = list(played.announcements.drain())
+    played.announcements.acknowledge(sender, announcement.part_id)
+    played.capture.hand_over()
+    assert played.station.counters["unacknowledged"] == 0
