@@ -1,0 +1,34 @@
+"""The demo's summary in words."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from line_inspector.config import Line
+from line_inspector.simulation.summary import Summary
+
+
+def in_words(told: Summary, line: Line, line_file: Path) -> str:
+    """What a person reads at the end; a sentence that would say nothing is left out."""
+    return "\n".join(["", *_sentences(told), *_further(line, line_file)])
+
+
+def _sentences(told: Summary) -> Iterator[str]:
+    yield f"Parts that passed the camera: {told.triggers} = {told.accepted} accepted + {told.rejected} rejected."
+    if told.by_reason:
+        yield f"Why: {', '.join(f'{reason} {count}' for reason, count in told.by_reason.items())}."
+    if told.defective:
+        yield f"Defective: {told.defective - told.defective_accepted} of {told.defective} rejected."
+    if told.good:
+        yield f"Good: {told.good - told.good_rejected} of {told.good} accepted."
+    yield f"Parts accepted without inspection: {told.uninspected_accepted} (must be 0)."
+    yield f"Late decisions: {told.late_decisions}."
+    if told.ledger_gaps:
+        yield f"Parts missing from the ledger: {told.ledger_gaps} (must be 0)."
+    latency = told.decision_latency_ms
+    if latency.p50 is not None and latency.p99 is not None:
+        yield f"From trigger to decision: median {latency.p50:.0f} ms, 99 % within {latency.p99:.0f} ms."
+
+
+def _further(line: Line, line_file: Path) -> Iterator[str]:
+    yield f"Look further: line-inspector ledger {line_file}"
+    yield f"              pictures in {line.archive_dir}, log in {line.data_dir / 'line.log'}"

@@ -1,0 +1,76 @@
+"""`line-inspector models`: what is in the registry, and putting a version into service."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from line_inspector.errors import InputError
+from line_inspector.line_file import read_line_file
+
+if TYPE_CHECKING:
+    from line_inspector.training.registry import Registry
+
+models = typer.Typer(no_args_is_help=True, help="List the models of a line, publish one, roll back to an earlier one.")
+
+Place = Annotated[Path, typer.Argument(help="The line file, or the folder of the registry.")]
+Recipe = Annotated[str | None, typer.Option(help="Product; the line file's own unless told.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands to the application."""
+    app.add_typer(models, name="models")
+
+
+@models.command("list")
+def list_models(
+    place: Place,
+    recipe: Recipe = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")] = False,
+) -> None:
+    """List the versions of a recipe, oldest first; a star marks the one in service."""
+    entries = _registry(place, recipe).entries()
+    if json:
+        print(msgspec.json.format(msgspec.json.encode(entries), indent=2).decode())
+        return
+    table = Table("", Column("version", no_wrap=True), "threshold", Column("parent", no_wrap=True), "fault")
+    for entry in entries:
+        threshold = "" if entry.threshold is None else f"{entry.threshold:.4f}"
+        mark = "*" if entry.in_service else ""
+        table.add_row(mark, entry.version, threshold, entry.parent or "", entry.fault or "")
+    Console().print(table)
+
+
+@models.command()
+def rollback(
+    place: Place,
+    recipe: Recipe = None,
+    to: Annotated[str | None, typer.Option(help="Version to go back to; the one before unless told.")] = None,
+) -> None:
+    """Put an earlier version back into service; a running line swaps to it between two batches."""
+    print(f"in service: {_registry(place, recipe).rollback(to)}")
+
+
+@models.command()
+def publish(
+    place: Place,
+    model_dir: Annotated[Path, typer.Argument(help="Folder of the model.")],
+    recipe: Recipe = None,
+) -> None:
+    """Copy a model directory into the registry, after checking it, and put it into service."""
+    print(f"in service: {_registry(place, recipe).publish(model_dir)}")
+
+
+def _registry(place: Path, recipe: str | None) -> "Registry":
+    """The registry of a recipe, from a line file or from a folder."""
+    from line_inspector.training.registry import Registry
+
+    if place.is_dir():
+        if recipe is None:
+            raise InputError("no recipe named", str(place), "Name one with --recipe, or give the line file.")
+        return Registry(place, recipe)
+    line = read_line_file(place)
+    return Registry(line.registry_dir, recipe or line.recipe)

@@ -1,0 +1,77 @@
+"""`line-inspector config check` refuses a line whose frames do not fit into shared memory."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from line_inspector.commands import main
+from line_inspector.line_file import read_line_file
+from line_inspector.ring import PREFIX, SHM
+
+FRAME_PX = 256
+
+
+@pytest.fixture
+def check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    def run_command(cameras: int = 1, **settings: int) -> tuple[int, str, str]:
+        camera = {"source": {"kind": "simulated"}, "trigger": {"kind": "line"}, "to_gate_mm": 300, **settings}
+        line_file = tmp_path / "line.yaml"
+        line_file.write_text(
+            "line: test\nrecipe: tile\ndata_dir: data\nbelt: {speed_mm_s: 250}\n"
+            f"cameras: { ({f'c{i}': camera for i in range(cameras)}) }\n"
+        )
+        with pytest.raises(SystemExit) as ended:
+            main(["config", "check", str(line_file)])
+        captured = capsys.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return run_command
+
+
+@pytest.fixture
+def small_shm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A shared memory of 40 MB, which holds the rings of three cameras with frames of FRAME_PX. Needs root."""
+    folder = tmp_path / "shm"
+    folder.mkdir()
+    monkeypatch.setattr("line_inspector.commands.config.SHM", folder)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_line_that_fits_is_told_its_ring(check: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, error = check(max_width_px=FRAME_PX, max_height_px=FRAME_PX)
+    assert (code, error) == (0, "")
+    assert "frame ring of 67 slots, 13 MB in /dev/shm" in out
+
+
+def test_more_than_any_machine_has_is_refused_in_one_line(check: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, error = check(cameras=4, max_width_px=16_384, max_height_px=16_384, max_rate_hz=1000)
+    assert (code, out) == (2, "")
+    assert error.startswith(f"error: {SHM}: the frame rings need 100")
+    assert error.count("\n") == 1
+
+
+def test_the_rings_of_all_cameras_count_together(check: Callable[..., tuple[int, str, str]], small_shm: Path) -> None:
+    assert check(cameras=2, max_width_px=FRAME_PX, max_height_px=FRAME_PX)[0] == 0
+    code, _, error = check(cameras=4, max_width_px=FRAME_PX, max_height_px=FRAME_PX)
+    assert code == 2
+    assert "the frame rings need 54 MB, 42 MB are free" in error
+
+
+def test_what_the_line_itself_occupies_counts_as_free(
+    check: Callable[..., tuple[int, str, str]], small_shm: Path, tmp_path: Path
+) -> None:
+    """It may be checked while it runs: a camera removes its old ring before it makes another."""
+    assert check(cameras=2, max_width_px=FRAME_PX, max_height_px=FRAME_PX)[0] == 0
+    ring = f"{PREFIX}.{read_line_file(tmp_path / 'line.yaml').ring_owner}.c0.1.67x196608"
+    for name, code in ((ring, 0), ("of another program", 2)):
+        with (small_shm / name).open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, 30_000_000)
+        assert check(cameras=2, max_width_px=FRAME_PX, max_height_px=FRAME_PX)[0] == code
+        (small_shm / name).unlink()

@@ -1,0 +1,128 @@
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from line_inspector.commands import main
+from line_inspector.inference.model_directory import read_model_directory
+
+COMMAND = [sys.executable, "-c", "from line_inspector.commands import main; main()", "train"]
+SMALL = ["--image-size-px", "64", "--patches-per-side", "2", "--batch-size", "4"]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture
+def good_dir(tmp_path: Path, draw_frame: Callable[..., np.ndarray]) -> Path:
+    folder = tmp_path / "good"
+    folder.mkdir()
+    for index in range(12):
+        cv2.imwrite(str(folder / f"{index:02d}.png"), draw_frame(index))
+    return folder
+
+
+def _train(*arguments: object) -> subprocess.CompletedProcess[str]:
+    words = [*COMMAND, *SMALL, *(str(word) for word in arguments)]
+    return subprocess.run(words, capture_output=True, text=True, timeout=300, env=ENVIRONMENT, check=False)
+
+
+def test_json_is_one_document_on_standard_output_and_progress_is_on_standard_error(
+    good_dir: Path, tmp_path: Path
+) -> None:
+    done = _train(good_dir, "--out", tmp_path / "m", "--steps", 3, "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["lineage"]["steps"] == 3
+    assert document["model_dir"] == str(tmp_path / "m")
+    assert "step 3, loss" in done.stderr
+    read_model_directory(tmp_path / "m")
+
+
+def test_ctrl_c_writes_the_best_so_far(good_dir: Path, tmp_path: Path) -> None:
+    words = [*COMMAND, *SMALL, str(good_dir), "--out", str(tmp_path / "m"), "--minutes", "30"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as running:
+        assert running.stderr is not None
+        for line in running.stderr:
+            if "step" in line:
+                break
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=120)
+    assert running.returncode == 0, err
+    assert "best model so far is being written" in err
+    assert "steps" in out
+    _, manifest = read_model_directory(tmp_path / "m")
+    assert manifest.lineage["stopped_early"]
+
+
+def test_a_terminal_gets_a_bar_with_loss_and_time_left(good_dir: Path, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    words = [*COMMAND, *SMALL, str(good_dir), "--out", str(tmp_path / "m"), "--steps", "12"]
+    environment = {**ENVIRONMENT, "TERM": "xterm", "COLUMNS": "160"}
+    with subprocess.Popen(words, stderr=theirs, stdout=subprocess.DEVNULL, env=environment) as running:
+        os.close(theirs)
+        shown = _read_all(ours)
+    assert running.returncode == 0
+    assert "training" in shown
+    assert "loss" in shown
+    assert "s left" in shown
+
+
+def _read_all(terminal: int) -> str:
+    shown = b""
+    deadline_s = time.monotonic() + 120
+    while time.monotonic() < deadline_s:
+        try:
+            shown += os.read(terminal, 65536)
+        except OSError:  # the other end is closed
+            break
+    os.close(terminal)
+    return shown.decode(errors="replace")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--steps", "2", "--minutes", "1"], "Give one of them"),
+        (["--minutes", "0"], "no time to train"),
+        (["--minutes", "nan"], "no time to train"),
+        (["--steps", "2", "--backbone", "resnet_of_dreams"], "no backbone named"),
+        (["--steps", "2", "--weights", "nowhere.safetensors"], "cannot be read"),
+        (["--steps", "2", "--device", "tpu"], "no such device"),
+        (["--steps", "2", "--patches-per-side", "3"], "multiple of patches_per_side"),
+        (["--steps", "2", "--textures", "nowhere"], "no such folder"),
+    ],
+)
+def test_bad_input_ends_in_one_line_and_exit_code_2(
+    good_dir: Path,
+    tmp_path: Path,
+    arguments: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["line-inspector", "train", *SMALL, str(good_dir), "--out", str(tmp_path / "m"), *arguments]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert message in shown
+    assert len(shown.strip().splitlines()) == 1
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_damaged_image_is_named(good_dir: Path, tmp_path: Path) -> None:
+    (good_dir / "05.png").write_bytes((good_dir / "05.png").read_bytes()[:400])
+    done = _train(good_dir, "--out", tmp_path / "m", "--steps", 1)
+    assert done.returncode == 2
+    assert "05.png" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
