@@ -1,0 +1,59 @@
+# Everything starts here: `make demo` and `make test` set themselves up on a fresh machine.
+# make demo | test | test-slow | test-all | check | docs | setup | clean
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := demo
+.PHONY: setup demo test test-slow test-all check docs clean
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+setup: $(INSTALLED)
+
+demo: setup
+	$(BIN)/line-inspector demo $(ARGS)
+
+test: setup
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: setup
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+test-all: setup
+	$(BIN)/python -m pytest $(ARGS)
+
+check: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: setup
+	$(BIN)/line-inspector config docs > .venv/config.md
+	mv .venv/config.md docs/config.md
+	$(BIN)/line-inspector config streams > .venv/streams.md
+	mv .venv/streams.md docs/streams.md
+
+# Takes away what was installed and cached, not what a line has recorded in run/.
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml
+	@fail() { printf 'make setup: %s\n' "$$1" >&2; exit 1; }
+	python=
+	for candidate in python3.12 python3.11 python3; do  # a pyenv shim may be there and not run
+	  if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then python=$$candidate; break; fi
+	done
+	[ -n "$$python" ] || fail "Python 3.11 or newer is needed and none was found. On Debian or Ubuntu: apt-get install python3 python3-venv"
+	$$python -c 'import ensurepip, venv' 2>/dev/null \
+	  || fail "$$python cannot make virtual environments. On Debian or Ubuntu: apt-get install python3-venv"
+	[ -x $(BIN)/python ] && $(BIN)/python -c '' 2>/dev/null || $$python -m venv --clear .venv
+	echo "installing into .venv with $$($(BIN)/python --version); the first time this downloads some 3 GB, most of it torch"
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --editable ".[dev]" \
+	  || fail "pip could not install the packages; its reason stands above. Without internet: README.md, 'Without internet'"
+	$(BIN)/python -c 'import cv2, torch, zmq' \
+	  || fail "a library of the system is missing, named above. On Debian or Ubuntu: apt-get install libgl1 libglib2.0-0 libgomp1"
+	touch $@
