@@ -24,10 +24,19 @@ from line_inspector.simulation.record import read_world_record
 COMMAND = [sys.executable, "-m", "line_inspector", "run"]
 SIMULATED = {"kind": "simulated", "width_px": 128, "height_px": 128}
 SECONDS = "15"  # importing torch takes most of it on a busy machine
+# What may stop a part on such a line. While two workers import torch on two cores, capture may come late to a trigger.
+ALWAYS_POSSIBLE = {"engine_fault", "worker_down", "late_trigger"}
 
 
 def write_line(folder: Path, source: dict[str, Any], trigger: dict[str, Any], **changed: Any) -> Path:
-    camera = {"source": source, "trigger": trigger, "to_gate_mm": 250, "max_width_px": 128, "max_height_px": 128}
+    camera = {
+        "source": source,
+        "trigger": trigger,
+        "to_gate_mm": 250,
+        "max_rate_hz": 5,
+        "max_width_px": 128,
+        "max_height_px": 128,
+    }
     document = {
         "line": "t",
         "recipe": "disc",
@@ -67,7 +76,7 @@ def test_a_camera_with_a_clock_of_its_own(tmp_path: Path, draw_frame: Callable[.
     assert not any(part.accepted for part in parts)
     assert {part.reason for part in parts} >= {"engine_fault"}, done.stderr
     # This camera waits for nobody: a fault that it reports before decision listens ends as no_verdict.
-    assert {part.reason for part in parts} <= {"engine_fault", "worker_down", "no_verdict"}, done.stderr
+    assert {part.reason for part in parts} <= ALWAYS_POSSIBLE | {"no_verdict"}, done.stderr
     numbers = sorted(int(part.part_id.rsplit("-", 1)[1]) for part in parts)
     assert numbers == list(range(1, len(parts) + 1))
     assert not processes_of(path)
@@ -83,7 +92,7 @@ def test_a_simulated_line(tmp_path: Path) -> None:
     assert fallen.keys() == parts.keys()
     assert {part.bin for part in fallen.values()} == {"reject"}
     assert {part.reason for part in parts.values()} >= {"engine_fault"}, done.stderr
-    assert {part.reason for part in parts.values()} <= {"engine_fault", "worker_down"}, done.stderr
+    assert {part.reason for part in parts.values()} <= ALWAYS_POSSIBLE, done.stderr
 
 
 def test_a_taken_port_of_the_page_does_not_stop_the_line(tmp_path: Path) -> None:
