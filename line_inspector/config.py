@@ -7,12 +7,13 @@ line file. Each station is given its own section, never the whole file.
 import zlib
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from line_inspector.errors import InputError
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,31}$")]
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 MS_PER_S = 1000
@@ -267,6 +268,17 @@ class Line(Section):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _cameras_answer_before_the_deadline(self) -> "Line":
+        for name, camera in self.cameras.items():
+            longest_ms = self.deadline_ns(name) / NS_PER_MS
+            if isinstance(camera.source, GenicamCamera) and camera.source.fetch_timeout_ms >= longest_ms:
+                raise ValueError(
+                    f"camera {name} may wait {camera.source.fetch_timeout_ms} ms for a frame (fetch_timeout_ms), but"
+                    f" its parts must be decided {longest_ms:.0f} ms after their trigger"
+                )
+        return self
+
     def camera(self, name: str) -> CameraSettings:
         """The camera of that name. Raises InputError."""
         if name not in self.cameras:
@@ -322,4 +334,4 @@ class Line(Section):
     def ledger_url(self) -> str:
         """SQLAlchemy URL of the ledger."""
         ledger = self.records.ledger
-        return ledger if "://" in ledger else f"sqlite:///{self.data_dir / ledger}"
+        return ledger if "://" in ledger else f"sqlite:///{quote(str(self.data_dir / ledger))}"

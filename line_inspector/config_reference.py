@@ -24,7 +24,7 @@ UNITS = {
     "minutes": "min",
 }
 PATTERNS = {
-    r"^[A-Za-z0-9_-]{1,32}$": "letters, digits, _ and -, 1 to 32 of them",
+    r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,31}$": "letters, digits, _ and -, 1 to 32 of them, - not first",
     r"^([01]\d|2[0-3]):[0-5]\d$": "HH:MM",
 }
 

@@ -4,11 +4,13 @@ OpenCV fills the missing rows of a truncated JPEG with grey and says nothing, an
 a grey lower half would be learned as a good part. Pillow raises on both, so it does the decoding.
 """
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from line_inspector.errors import InputError
 
@@ -16,6 +18,31 @@ Frame = npt.NDArray[np.uint8]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 SMALLEST_SIDE_PX = 16
+
+# What Pillow's decoders raise for damaged files, as far as mutating them has shown (tests/test_images.py).
+DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    AssertionError,
+    struct.error,
+    zlib.error,
+)
+ORIENTATION_TAG = 0x0112
+TURNS = {  # EXIF orientation: what brings the picture upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def read_image(path: Path) -> Frame:
@@ -27,18 +54,13 @@ def read_image(path: Path) -> Frame:
         with Image.open(path) as picture:
             _require_plain(picture, path)
             picture.load()
-            upright = ImageOps.exif_transpose(picture)
+            upright = _upright(picture)
             pixels = np.asarray(upright if upright.mode == "L" else upright.convert("RGB"))
     except FileNotFoundError as e:
         raise InputError("no such image", str(path), "Check the path") from e
     except (UnidentifiedImageError, Image.DecompressionBombError) as e:
         raise InputError("not an image that can be read", str(path), "Replace or remove the file") from e
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-    ) as e:  # Pillow reports damage in a chunk or a marker as any of these
+    except DAMAGE as e:
         raise InputError(f"image is truncated or damaged ({e})", str(path), "Replace or remove the file") from e
     if min(pixels.shape[:2]) < SMALLEST_SIDE_PX:
         size = f"{pixels.shape[1]} x {pixels.shape[0]} px"
@@ -50,12 +72,21 @@ def read_image(path: Path) -> Frame:
 
 def list_images(folder: Path) -> list[Path]:
     """Every image file directly in `folder`, by name. Raises InputError where there is no folder or no image."""
-    if not folder.is_dir():
-        raise InputError("no such folder", str(folder), "Check the path")
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    try:
+        if not folder.is_dir():
+            raise InputError("no such folder", str(folder), "Check the path")
+        found = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    except OSError as e:
+        raise InputError(f"folder cannot be read ({e.strerror})", str(folder), "Check its permissions") from e
     if not found:
         raise InputError("folder holds no image", str(folder), f"Put {', '.join(IMAGE_SUFFIXES)} files there")
     return found
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Turned as its EXIF tag says. Pillow's own function writes the EXIF block anew, and stumbles over odd ones."""
+    turn = TURNS.get(picture.getexif().get(ORIENTATION_TAG, 1))
+    return picture if turn is None else picture.transpose(turn)
 
 
 def _require_plain(picture: ImageFile.ImageFile, path: Path) -> None:

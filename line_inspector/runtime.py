@@ -34,6 +34,7 @@ T = TypeVar("T")
 LONGEST_WAIT_MS = 50
 SUPERVISOR_PID = "LINE_INSPECTOR_SUPERVISOR_PID"
 STANDBY_POLL_S = 0.02
+LEAVING_S = 10.0  # a station whose supervisor was killed may need so long to hand its parts over
 
 
 class RoleTaken(InputError):
@@ -105,17 +106,29 @@ def main(
     kind: str,
     serve: Callable[[Station, argparse.Namespace], None],
     add_options: Callable[[argparse.ArgumentParser], None] | None = None,
+    *,
+    orphan_grace_s: float = 0.0,
 ) -> None:
     """Entry point of a station process: parses `LINE.yaml [options]`, runs `serve`, ends with an exit code.
 
-    Exit codes: 0 stopped, 1 fault (logged), 2 bad input (one line). A station that already runs is bad input.
+    Exit codes: 0 stopped, 1 fault (logged), 2 bad input (one line). A station that already runs, and does not leave
+    within LEAVING_S, is bad input. `orphan_grace_s` is how long the station goes on when its supervisor has died: so
+    long as others may still hand their parts over to it.
     """
 
     def run(line: Line, name: str, arguments: argparse.Namespace, stop: "StopFlag") -> None:
-        with station_lock(line.sockets_dir, name):
-            _serve(Station(name, line, stop), lambda station: serve(station, arguments))
+        end_s = time.monotonic() + LEAVING_S
+        while not stop.is_set:
+            try:
+                with station_lock(line.sockets_dir, name):
+                    _serve(Station(name, line, stop), lambda station: serve(station, arguments))
+                    return
+            except RoleTaken:
+                if time.monotonic() > end_s:
+                    raise
+            time.sleep(STANDBY_POLL_S)
 
-    _enter(kind, run, add_options)
+    _enter(kind, run, add_options, orphan_grace_s)
 
 
 def main_with_standby(
@@ -132,13 +145,14 @@ def main_with_standby(
                 _serve(Station(name, line, stop), lambda station: serve(station, arguments, prepared))
             time.sleep(STANDBY_POLL_S)
 
-    _enter(kind, run, None)
+    _enter(kind, run, None, 0.0)
 
 
 def _enter(
     kind: str,
     run: Callable[[Line, str, argparse.Namespace, "StopFlag"], None],
     add_options: Callable[[argparse.ArgumentParser], None] | None,
+    orphan_grace_s: float,
 ) -> None:
     parser = argparse.ArgumentParser(prog=f"stations.{kind}")
     parser.add_argument("line_file", type=Path)
@@ -146,7 +160,7 @@ def _enter(
         add_options(parser)
     arguments = parser.parse_args()
     with logging_to_stderr(kind) as log:
-        sys.exit(_guarded(kind, run, arguments, log))
+        sys.exit(_guarded(kind, run, arguments, log, StopFlag(orphan_grace_s)))
 
 
 def _guarded(
@@ -154,8 +168,8 @@ def _guarded(
     run: Callable[[Line, str, argparse.Namespace, "StopFlag"], None],
     arguments: argparse.Namespace,
     log: logging.Logger,
+    stop: "StopFlag",
 ) -> int:
-    stop = StopFlag()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop.on_signal)
     try:
@@ -178,15 +192,21 @@ def _serve(station: Station, serve: Callable[[Station], None]) -> None:
 
 
 class StopFlag:
-    """Set by SIGTERM or SIGINT, or by the station itself, or when the process that started the station is gone."""
+    """Set by SIGTERM or SIGINT, or by the station itself, or `orphan_grace_s` after its supervisor has died."""
 
-    def __init__(self) -> None:
+    def __init__(self, orphan_grace_s: float = 0.0) -> None:
         self._requested = False
+        self._orphan_grace_s = orphan_grace_s
+        self._orphaned_at_s: float | None = None
         self._supervisor_pid = int(os.environ.get(SUPERVISOR_PID, "0"))
 
     @property
     def is_set(self) -> bool:
-        return self._requested or self.orphaned
+        if self._requested or not self.orphaned:
+            return self._requested
+        if self._orphaned_at_s is None:
+            self._orphaned_at_s = time.monotonic()
+        return time.monotonic() - self._orphaned_at_s >= self._orphan_grace_s
 
     @property
     def orphaned(self) -> bool:

@@ -24,6 +24,7 @@ log = logging.getLogger("run")
 
 SHORT_LIFE_S = 5.0
 LONGEST_PAUSE_S = 5.0
+LONGEST_PAUSE_AFTER_KILL_S = 0.5  # a kill from outside says nothing against starting again
 TURN_S = 0.05
 WORLD = "world"
 STOP_ORDER = (  # who still needs whom: the last parts of the world all stations, the last announcements decision
@@ -148,7 +149,8 @@ class Supervisor:
         if refused and item.restarts == 0 and item.on_a_parts_way:
             raise self.failure(item, code)
         item.short_lives = item.short_lives + 1 if refused or now_s - item.started_s < SHORT_LIFE_S else 0
-        pause_s = min(LONGEST_PAUSE_S, 0.25 * 2**item.short_lives) if item.short_lives else 0.0
+        longest_s = LONGEST_PAUSE_S if code >= 0 else LONGEST_PAUSE_AFTER_KILL_S
+        pause_s = min(longest_s, 0.25 * 2**item.short_lives) if item.short_lives else 0.0
         item.restart_at_s = now_s + pause_s
         log.warning("station %s ended with code %d: restarting in %.2f s", item.name, code, pause_s)
 

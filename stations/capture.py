@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from line_inspector import runtime
 from line_inspector.cameras import Camera, CameraFault, build_camera
@@ -14,6 +15,7 @@ from line_inspector.streams import ANNOUNCEMENTS, FAULTS, FRAMES, SHOTS, TRIGGER
 
 REMEMBERED_PARTS = 100_000
 LAST_ACKNOWLEDGEMENT_NS = 3_000_000_000
+EARLIEST_TRIGGER_NS = 50_000_000  # a source may date a trigger a little ahead
 
 
 def serve(station: runtime.Station, arguments: argparse.Namespace) -> None:
@@ -22,8 +24,7 @@ def serve(station: runtime.Station, arguments: argparse.Namespace) -> None:
     capture = Capture(station, arguments.camera, settings, build_camera(settings.source))
     source = RateSource(arguments.camera, settings.trigger) if isinstance(settings.trigger, RateTrigger) else None
     for now_ns in station.turns(source.next_ns if source else None):
-        for trigger in source.due(now_ns) if source else []:
-            capture.take(trigger)
+        capture.take(source.due(now_ns) if source else [])
         capture.turn(now_ns)
     capture.hand_over()
     capture.close()
@@ -47,7 +48,8 @@ class RateSource:
         """The trigger of this tick, if its time has come."""
         if now_ns < self._next_ns:
             return []
-        self._next_ns = max(self._next_ns + self._period_ns, now_ns)
+        following_ns = self._next_ns + self._period_ns
+        self._next_ns = following_ns if following_ns > now_ns else now_ns + self._period_ns
         self._number += 1
         return [
             Trigger(part_id=f"{self._camera}-{self._run}-{self._number:06d}", camera=self._camera, trigger_ns=now_ns)
@@ -78,12 +80,14 @@ class Capture:
 
     def turn(self, now_ns: int) -> None:
         """Takes the triggers that have arrived and passes acknowledgements on."""
+        arrived: list[Trigger] = []
         for sender, trigger in self._triggers.drain():
             if trigger.part_id in self._done:
                 self._triggers.acknowledge(sender, trigger.part_id)
             elif trigger.part_id not in self._waiting:
                 self._waiting[trigger.part_id] = sender
-                self.take(trigger)
+                arrived.append(trigger)
+        self.take(arrived)
         self._settle(now_ns)
         self._station.counters["refused"] = self._triggers.refused + self._announcements.refused
 
@@ -96,11 +100,23 @@ class Capture:
         if len(self._announcements):
             self._station.log.warning("%d parts were not acknowledged by decision", len(self._announcements))
 
-    def take(self, trigger: Trigger) -> None:
-        """Announces the part, then shoots it; whatever goes wrong after that is a fault with a name."""
-        now_ns = time.monotonic_ns()
-        line = self._station.line
-        deadline_ns = trigger.trigger_ns + line.deadline_ns(self._name)
+    def take(self, triggers: Sequence[Trigger]) -> None:
+        """Announces every part, then shoots them; whatever goes wrong after that is a fault with a name.
+
+        A slow shot then delays the shots after it, but not their announcements.
+        """
+        for trigger in triggers:
+            self._announce(trigger)
+        for trigger in triggers:
+            self._shoot(trigger)
+
+    def close(self) -> None:
+        """Lets go of camera and ring."""
+        self._camera.close()
+        self._ring.close()
+
+    def _announce(self, trigger: Trigger) -> None:
+        now_ns, line = time.monotonic_ns(), self._station.line
         self._station.counters["triggers"] += 1
         self._announcements.send(
             trigger.part_id,
@@ -109,11 +125,13 @@ class Capture:
                 camera=self._name,
                 trigger_ns=trigger.trigger_ns,
                 trigger_wall_ns=time.time_ns() - (now_ns - trigger.trigger_ns),
-                deadline_ns=deadline_ns,
+                deadline_ns=trigger.trigger_ns + line.deadline_ns(self._name),
                 gate_ns=trigger.trigger_ns + line.travel_ns(self._name),
             ),
         )
-        if self._expired(trigger, now_ns):
+
+    def _shoot(self, trigger: Trigger) -> None:
+        if self._expired(trigger, time.monotonic_ns()):
             return
         try:
             frame = self._camera.shoot(trigger.scene)
@@ -122,19 +140,18 @@ class Capture:
             return
         captured_ns = time.monotonic_ns()
         if not self._expired(trigger, captured_ns):  # a camera that stalled has seen the next part
+            deadline_ns = trigger.trigger_ns + self._station.line.deadline_ns(self._name)
             self._deliver(trigger.part_id, frame, deadline_ns, captured_ns)
 
-    def close(self) -> None:
-        """Lets go of camera and ring."""
-        self._camera.close()
-        self._ring.close()
-
     def _expired(self, trigger: Trigger, now_ns: int) -> bool:
+        """Whether the part is not before the lens. A trigger of the future would also hold its slot until then."""
         age_ns = now_ns - trigger.trigger_ns
-        if age_ns <= self._settings.trigger_expiry_ns:
+        if -EARLIEST_TRIGGER_NS <= age_ns <= self._settings.trigger_expiry_ns:
             return False
-        late = f"{age_ns / NS_PER_MS:.0f} ms after its trigger the part is no longer before the lens"
-        self._fault(trigger.part_id, Reason.LATE_TRIGGER, late)
+        wrong = f"{age_ns / NS_PER_MS:.0f} ms after its trigger the part is no longer before the lens"
+        if age_ns < 0:
+            wrong = f"its trigger is dated {-age_ns / NS_PER_MS:.0f} ms ahead of this host's clock"
+        self._fault(trigger.part_id, Reason.LATE_TRIGGER, wrong)
         return True
 
     def _settle(self, now_ns: int) -> None:

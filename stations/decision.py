@@ -32,6 +32,7 @@ from line_inspector.streams import ANNOUNCEMENTS, FAULTS, HEALTH, RESULTS, SHOTS
 OUTAGE_REMEDY = "No part is accepted. Free space on that disk"
 LAST_IMAGES_S = 2.0
 LAST_COMMIT_S = 3.0
+ORPHAN_GRACE_S = 4.0  # capture, as it leaves, waits 3 s for the acknowledgement of its last parts
 REMEMBERED_SLOTS = 4096
 
 
@@ -43,6 +44,10 @@ def serve(station: runtime.Station, _arguments: argparse.Namespace) -> None:
             decision.turn(now_ns)
     finally:
         decision.close()
+
+
+class ThreadEnded(Exception):
+    """Ledger or archive no longer write; the station must be started again."""
 
 
 class DecisionStation:
@@ -106,6 +111,8 @@ class DecisionStation:
         self._carry_out(self._book.expire(now_ns, self._worker.dead(now_ns)))
         self._settle(now_ns)
         self._count()
+        if not (self._ledger.alive and self._archive.alive):
+            raise ThreadEnded("a thread of the records has ended; its reason stands in the log")
 
     def close(self) -> None:
         """Drives the gate safe, rejects what waits, lets the ledger take what it can; the journal keeps the rest."""
@@ -157,6 +164,7 @@ class DecisionStation:
 
     def _settle(self, now_ns: int) -> None:
         for part_id in self._ledger.committed():
+            self._book.committed(part_id)
             sender = self._receipts.committed(part_id, now_ns)
             if sender is not None:
                 self._announcements.acknowledge(sender, part_id)
@@ -174,6 +182,7 @@ class DecisionStation:
         counters["open"] = len(self._book)
         counters["unacknowledged"] = len(self._receipts)
         counters["uncommitted"] = self._ledger.pending
+        counters.update(self._archive.counters())
         counters["refused"] = (
             self._announcements.refused
             + self._shots.refused
@@ -201,4 +210,4 @@ def _result(record: PartRecord, slot: SlotRef | None, heat: bytes) -> Result:
 
 
 if __name__ == "__main__":
-    runtime.main("decision", serve)
+    runtime.main("decision", serve, orphan_grace_s=ORPHAN_GRACE_S)

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from line_inspector.cameras import CameraFault
+from line_inspector.config import RateTrigger
 from line_inspector.images import Frame
 from line_inspector.line_file import parse_line
 from line_inspector.messages import Announcement, Fault, FrameReady, Reason, Scene, Trigger
 from line_inspector.ring import RingReader
 from line_inspector.runtime import Station, StopFlag
 from line_inspector.streams import ANNOUNCEMENTS, FAULTS, FRAMES, SHOTS, TRIGGERS
-from stations.capture import Capture
+from stations.capture import Capture, RateSource
 
 LINE = {
     "line": "capture",
@@ -26,7 +27,7 @@ LINE = {
             "source": {"kind": "folder"},
             "trigger": {"kind": "line"},
             "to_gate_mm": 500,
-            "max_rate_hz": 5,
+            "max_rate_hz": 0.5,  # a trigger lives 1 s: a pause of this process must not make it a late one
             "max_width_px": 64,
             "max_height_px": 48,
         }
@@ -115,14 +116,14 @@ def test_frame_lies_in_the_ring(played: Played) -> None:
 
 
 def test_old_trigger_is_not_photographed(played: Played) -> None:
-    played.trigger("a", age_s=0.15)
+    played.trigger("a", age_s=1.2)
     fault = played.answer("a")
     assert isinstance(fault, Fault) and fault.reason is Reason.LATE_TRIGGER
     assert played.camera.shots == 0
 
 
 def test_camera_that_stalls_may_have_seen_the_next_part(played: Played) -> None:
-    played.camera.pause_s = 0.15
+    played.camera.pause_s = 1.1
     played.trigger("a")
     fault = played.answer("a")
     assert isinstance(fault, Fault) and fault.reason is Reason.LATE_TRIGGER
@@ -189,3 +190,35 @@ def test_stopping_capture_waits_for_decision(played: Played) -> None:
     played.announcements.acknowledge(sender, announcement.part_id)
     played.capture.hand_over()
     assert played.station.counters["unacknowledged"] == 0
+
+
+def test_every_part_is_announced_before_the_first_is_shot(played: Played) -> None:
+    played.camera.pause_s = 0.5
+    for part_id in ("a", "b", "c"):
+        played.trigger(part_id)
+    time.sleep(0.2)  # all three have arrived
+    played.capture.turn(time.monotonic_ns())
+    assert played.camera.shots >= 1
+    first_shot_ns = next(iter(played.frames.drain())).captured_ns
+    announced = [announcement for _, announcement in played.announcements.drain()]
+    assert [announcement.part_id for announcement in announced] == ["a", "b", "c"]
+    sent_wall_ns = time.time_ns() - (time.monotonic_ns() - first_shot_ns)
+    assert all(announcement.trigger_wall_ns < sent_wall_ns for announcement in announced)
+
+
+def test_a_trigger_of_the_future_is_a_fault_and_holds_no_slot(played: Played) -> None:
+    played.trigger("a", age_s=-3600)
+    fault = played.answer("a")
+    assert isinstance(fault, Fault) and fault.reason is Reason.LATE_TRIGGER and "ahead" in fault.detail
+    played.trigger("b")
+    assert isinstance(played.answer("b"), FrameReady)
+
+
+def test_a_rate_source_makes_up_for_no_tick_that_it_missed() -> None:
+    source = RateSource("top", RateTrigger(kind="rate", rate_hz=10))
+    start_ns, period_ns = source.next_ns(), 100_000_000
+    assert [len(source.due(start_ns + n * period_ns)) for n in (0, 1, 2)] == [1, 1, 1]
+    late_ns = start_ns + 12 * period_ns
+    assert len(source.due(late_ns)) == 1
+    assert source.due(late_ns + 1_000_000) == []
+    assert source.next_ns() == late_ns + period_ns

@@ -12,6 +12,7 @@ from line_inspector.config import SLOWEST_HZ, Line
 from line_inspector.config_reference import Key, sections
 from line_inspector.errors import InputError
 from line_inspector.line_file import parse_line, read_line_file
+from line_inspector.records.database import file_of
 from line_inspector.streams import HEARTBEAT
 
 CONFIG = Path(__file__).parent.parent / "config"
@@ -144,6 +145,11 @@ def test_everything_a_line_records_lies_in_its_data_dir() -> None:
         assert path.parent == Path("/d")
     assert line.current_model_path == Path("/d/models/r/current")
     assert line.ledger_url == "sqlite:////d/ledger.sqlite"
+
+
+@pytest.mark.parametrize("folder", ["/d/line?1", "/d/100%25", "/d/a b#c", "/d/ü"])
+def test_the_ledger_lies_in_its_data_dir_whatever_that_is_called(folder: str) -> None:
+    assert file_of(line_with(data_dir=folder).ledger_url) == Path(folder) / "ledger.sqlite"
 
 
 def test_a_ledger_url_is_taken_as_it_is() -> None:

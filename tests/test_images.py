@@ -67,7 +67,10 @@ def test_a_png_with_a_flipped_byte_in_its_pixels_is_refused(tmp_path: Path) -> N
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")  # Pillow on damaged tags and sizes
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".tif"])
 def test_no_damage_ends_in_anything_but_a_frame_or_one_clear_line(tmp_path: Path, suffix: str) -> None:
-    rng, whole = random.Random(1), saved(tmp_path / f"a{suffix}", COLOUR).read_bytes()
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F], exif[0x0132] = 6, "Maker", "2026:01:01 00:00:00"
+    extra = {"exif": exif} if suffix != ".bmp" else {}
+    rng, whole = random.Random(1), saved(tmp_path / f"a{suffix}", COLOUR, **extra).read_bytes()
     path, refused = tmp_path / f"b{suffix}", 0
     for _ in range(DAMAGES):
         data = bytearray(whole)
@@ -141,6 +144,19 @@ def test_a_picture_is_turned_upright(tmp_path: Path, orientation: int) -> None:
     exif[0x0112] = orientation
     frame = read_image(saved(tmp_path / "a.png", np.ascontiguousarray(turns[orientation]), exif=exif))
     assert np.array_equal(frame, upright[:, :, ::-1])
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("value", [0, 1, 2, 9])
+def test_an_odd_exif_block_does_not_hide_a_whole_picture(tmp_path: Path, value: int) -> None:
+    """The type of its first tag is changed: writing such a block anew fails, and nothing here needs to."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = saved(tmp_path / "a.jpg", COLOUR, exif=exif)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"Exif\0\0") + 6 + 11] = value
+    path.write_bytes(data)
+    assert read_image(path).ndim == 3
 
 
 def test_files_that_are_no_images_are_refused(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ def strategy(annotation: object) -> st.SearchStrategy:
     return {
         str: st.text(max_size=40),
         int: INT_64,
+        messages.TriggerTime: st.integers(0, 2**62),
         float: st.floats(),
         bool: st.booleans(),
         bytes: st.binary(max_size=200),
@@ -138,3 +139,10 @@ def test_a_reason_that_nobody_knows_is_refused() -> None:
 def test_messages_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         messages.Ack(key="a").key = "b"
+
+
+@pytest.mark.parametrize("trigger_ns", [-1, 2**62 + 1, 2**64 - 1])
+def test_a_trigger_of_no_possible_time_is_refused(trigger_ns: int) -> None:
+    sent = encode(messages.Trigger(part_id="a", camera="top", trigger_ns=trigger_ns))
+    with pytest.raises(MalformedMessage):
+        decode(sent, messages.Trigger)

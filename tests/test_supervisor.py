@@ -115,6 +115,21 @@ def test_a_station_that_only_watches_is_retried_with_a_growing_pause(
     assert decision.running and decision.restarts == 0
 
 
+def test_a_station_that_is_killed_again_and_again_is_back_each_time_at_once(
+    supervise: Callable[..., Supervisor], caplog: pytest.LogCaptureFixture
+) -> None:
+    decision = python("decision", SLEEP)
+    supervisor = supervise(decision)
+    with caplog.at_level(logging.WARNING, "run"):
+        for kills in range(6):
+            tend(supervisor, lambda kills=kills: decision.restarts == kills and decision.running)
+            assert decision.process
+            decision.process.kill()
+        tend(supervisor, lambda: decision.restarts == 6)
+    pauses = [float(record.getMessage().split()[-2]) for record in caplog.records]
+    assert len(pauses) == 6 and max(pauses) <= 0.5
+
+
 @pytest.mark.parametrize("name", ["decision", "capture.top", "inference#2"])
 def test_a_station_on_a_parts_way_that_refuses_its_first_start_is_fatal_and_quoted(
     supervise: Callable[..., Supervisor], tmp_path: Path, name: str

@@ -39,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except InputError as e:
         print(f"error: {e}", file=sys.stderr)
         sys.exit(EXIT_BAD_INPUT)
+    except OSError as e:  # a folder without permission, a full disk: whatever no command had a better word for
+        print(f"error: {e.filename or 'disk'}: {e.strerror or e}. Check path, permissions and disk", file=sys.stderr)
+        sys.exit(EXIT_BAD_INPUT)
 
 
 def _no_options() -> None:

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
-from line_inspector.config import NS_PER_MS, Line
+from line_inspector.cameras.renderer import check_product
+from line_inspector.config import NS_PER_MS, CameraSource, FolderCamera, Line, SimulatedCamera, VideoCamera
 from line_inspector.config_reference import SectionReference, sections
 from line_inspector.errors import InputError
+from line_inspector.images import list_images
 from line_inspector.line_file import read_line_file
 from line_inspector.ring import PREFIX, SHM, Geometry
 from line_inspector.streams import STREAMS, Per, Stream
@@ -96,11 +98,31 @@ def streams_page() -> str:
 
 
 def require_startable(line: Line) -> dict[str, Geometry]:
-    """The ring of each camera. Raises InputError where a ring or a socket's path is too large for this machine."""
+    """The ring of each camera.
+
+    Raises InputError where a camera's files are not there, or a ring or a socket's path is too large for this machine.
+    """
+    for name, camera in line.cameras.items():
+        _require_source(line, name, camera.source)
     rings = _rings(line)
     _require_short_sockets(line)
     _require_shared_memory(line, rings)
     return rings
+
+
+def _require_source(line: Line, name: str, source: CameraSource) -> None:
+    where = f"camera {name}"
+    if isinstance(source, SimulatedCamera):
+        check_product(source.product)
+    elif isinstance(source, FolderCamera):
+        if source.path is not None:
+            list_images(source.path)
+        elif not (line.simulation and line.simulation.images):
+            raise InputError("its folder has no path", where, "Set source.path, or simulation.images")
+    else:
+        file = source.path if isinstance(source, VideoCamera) else source.producer
+        if not os.access(file, os.R_OK):
+            raise InputError(f"{file} is missing or cannot be read", where, "Check the path and its permissions")
 
 
 def _require_short_sockets(line: Line) -> None:

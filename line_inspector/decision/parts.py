@@ -33,7 +33,8 @@ class PartBook:
 
     All methods return the decisions that have become due; the caller carries them out. Messages may come in any order
     and more than once. An answer that comes before its announcement waits for it, for `longest_deadline_ns` at most.
-    `decided` are parts decided before this process started. Memory is bounded, whatever arrives.
+    `decided` are parts decided before this process started. A decided part is known until the ledger has it, and for
+    REMEMBERED_PARTS more after that: as long as capture may announce it again.
     """
 
     def __init__(self, window_ns: int, longest_deadline_ns: int, started_ns: int, decided: Iterable[str] = ()) -> None:
@@ -43,9 +44,8 @@ class PartBook:
         self._open: dict[str, Announcement] = {}
         self._deadlines: list[tuple[int, str]] = []
         self._held: OrderedDict[str, tuple[Verdict | Fault, int]] = OrderedDict()
-        self._decided: OrderedDict[str, None] = OrderedDict()
-        for part_id in decided:
-            self._remember(part_id)
+        self._uncommitted = set(decided)
+        self._committed: OrderedDict[str, None] = OrderedDict()
 
     def announce(self, announcement: Announcement, now_ns: int) -> list[Decision]:
         """A part exists. Known ones are ignored; one whose deadline has passed is decided at once."""
@@ -103,9 +103,16 @@ class PartBook:
             heapq.heappop(self._deadlines)
         return self._deadlines[0][0] if self._deadlines else NEVER_NS
 
+    def committed(self, part_id: str) -> None:
+        """The ledger has the part."""
+        self._uncommitted.discard(part_id)
+        self._committed[part_id] = None
+        if len(self._committed) > REMEMBERED_PARTS:
+            self._committed.popitem(last=False)
+
     def knows(self, part_id: str) -> bool:
         """Whether the part has been announced, or was decided."""
-        return part_id in self._open or part_id in self._decided
+        return part_id in self._open or self._is_decided(part_id)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -116,7 +123,7 @@ class PartBook:
         self._attended_ns = now_ns
 
     def _hold(self, answer: Verdict | Fault, now_ns: int) -> None:
-        if answer.part_id in self._decided or answer.part_id in self._held:
+        if self._is_decided(answer.part_id) or answer.part_id in self._held:
             return
         self._held[answer.part_id] = (answer, now_ns)
         if len(self._held) > HELD_ANSWERS:
@@ -131,7 +138,7 @@ class PartBook:
         verdict_ns: int | None = None,
     ) -> Decision:
         del self._open[announcement.part_id]
-        self._remember(announcement.part_id)
+        self._uncommitted.add(announcement.part_id)
         return Decision(
             record=_record(announcement, finding, now_ns, verdict, verdict_ns),
             window_start_ns=announcement.gate_ns - self._half_window_ns,
@@ -139,10 +146,8 @@ class PartBook:
             verdict=verdict,
         )
 
-    def _remember(self, part_id: str) -> None:
-        self._decided[part_id] = None
-        if len(self._decided) > REMEMBERED_PARTS:
-            self._decided.popitem(last=False)
+    def _is_decided(self, part_id: str) -> bool:
+        return part_id in self._uncommitted or part_id in self._committed
 
 
 def _record(

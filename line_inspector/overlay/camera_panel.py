@@ -11,7 +11,6 @@ ICONS = {
     Standing.REJECT: "cancel",
     Standing.STALE: "warning",
 }
-LIVE = (Standing.ACCEPT, Standing.REJECT)
 FACTS = ("Part", "Time", "Decided in", "Model")
 
 
@@ -31,8 +30,11 @@ class CameraPanel:
                 self._ribbon = ui.label().classes("ribbon")
 
     def show(self, view: CameraView, *, heat: bool) -> None:
-        """Draws the view; text and picture of the next part wait together until the last picture has arrived."""
-        if self._shown == (view, heat) or (view.standing in LIVE and self._picture.is_loading):
+        """Draws the view; text and picture of an accepted part wait until the last picture has arrived.
+
+        A reject waits for nothing: on a slow link it would be missed.
+        """
+        if self._shown == (view, heat) or (view.standing is Standing.ACCEPT and self._picture.is_loading):
             return
         self._shown = (view, heat)
         self._panel.classes(replace=f"camera {view.standing.value}")

@@ -4,10 +4,11 @@ import math
 import time
 from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from statistics import median
 
 from line_inspector.config import Line
-from line_inspector.messages import Health, Result
+from line_inspector.messages import Health, Reason, Result
 from line_inspector.overlay.liveness import Life, Liveness, watched_stations
 from line_inspector.overlay.view import CameraView, Condition, CountsView, LineView, PartView, Standing, StationView
 from line_inspector.overlay.words import CONSEQUENCES, age_in_words, reason_in_words, station_in_words
@@ -20,17 +21,22 @@ UNKNOWN = "\N{EN DASH}"
 FRESH_AT_LEAST_NS = 3_000_000_000
 FRESH_AT_MOST_NS = 30_000_000_000
 MISSED_PARTS = 3
+SPACINGS_KEPT = 5
+UNINSPECTED_ALARM = 5  # so many parts in a row that no model looked at are no accident
+INSPECTED = (Reason.GOOD, Reason.ANOMALY)
 TRUSTED_ALONE_NS = 1_000_000_000  # a verdict younger than this proves that its station lived a moment ago
 
 
 @dataclass
 class _Seat:
-    """The part that one camera's panel shows, and how far apart its parts come."""
+    """The part that one camera's panel shows, how far apart its parts come, and how many in a row nobody inspected."""
 
     result: Result | None = None
     picture: str = NO_PICTURE
     last_ns: int = 0
-    spacing_ns: int = 0
+    spacings_ns: deque[int] = field(default_factory=lambda: deque(maxlen=SPACINGS_KEPT))
+    uninspected: int = 0
+    reason: str = ""
 
 
 class State:
@@ -49,8 +55,9 @@ class State:
         if not seat:
             return False
         if seat.last_ns:
-            seat.spacing_ns = max(0, result.decided_ns - seat.last_ns)
-        seat.last_ns = result.decided_ns
+            seat.spacings_ns.append(max(0, result.decided_ns - seat.last_ns))
+        seat.last_ns, seat.reason = result.decided_ns, result.reason
+        seat.uninspected = 0 if result.reason in INSPECTED else seat.uninspected + 1
         self._latencies_ns.append(result.decided_ns - result.trigger_ns)
         self._model = result.model_version or self._model
         return True
@@ -74,11 +81,7 @@ class State:
             model=self._model or UNKNOWN,
             latency=self._latency(),
             condition=self._condition(now_ns),
-            alarms=tuple(
-                f"{fault}: {CONSEQUENCES[station.partition('.')[0]]}."
-                for station, fault in zip(self.liveness.stations, self._faults(now_ns), strict=True)
-                if fault
-            ),
+            alarms=self._alarms(now_ns),
             cameras=tuple(self._camera(camera, now_ns) for camera in self._seats),
             counts=self._counts(now_ns),
             stations=tuple(
@@ -99,7 +102,21 @@ class State:
             return Condition.STOPPED
         if Life.AWAITED in on_the_way:
             return Condition.WAITING
-        return Condition.ATTENTION if any(self._faults(now_ns)) else Condition.INSPECTING
+        return Condition.ATTENTION if self._alarms(now_ns) else Condition.INSPECTING
+
+    def _alarms(self, now_ns: int) -> tuple[str, ...]:
+        silent = [
+            f"{fault}: {CONSEQUENCES[station.partition('.')[0]]}."
+            for station, fault in zip(self.liveness.stations, self._faults(now_ns), strict=True)
+            if fault
+        ]
+        blind = [
+            f"Camera {camera}: the last {seat.uninspected} parts were rejected without inspection."
+            f" {reason_in_words(seat.reason)}."
+            for camera, seat in self._seats.items()
+            if seat.uninspected >= UNINSPECTED_ALARM
+        ]
+        return (*silent, *blind)
 
     def _faults(self, now_ns: int) -> tuple[str, ...]:
         return tuple(self.liveness.fault(station, now_ns) for station in self.liveness.stations)
@@ -132,7 +149,8 @@ class State:
         silent = self._silent_station(camera, now_ns)
         if silent and age_ns > TRUSTED_ALONE_NS:
             return silent
-        fresh_ns = min(max(MISSED_PARTS * seat.spacing_ns, FRESH_AT_LEAST_NS), FRESH_AT_MOST_NS)
+        usual_ns = median(seat.spacings_ns) if seat.spacings_ns else 0  # one long break must not count as usual
+        fresh_ns = min(max(MISSED_PARTS * usual_ns, FRESH_AT_LEAST_NS), FRESH_AT_MOST_NS)
         return f"No part for {age_in_words(age_ns)}" if age_ns > fresh_ns else ""
 
     def _silent_station(self, camera: str, now_ns: int) -> str:

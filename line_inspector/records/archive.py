@@ -63,6 +63,16 @@ class Archive:
         except queue.Full:
             self.skipped += 1
 
+    @property
+    def alive(self) -> bool:
+        """Whether its thread still writes."""
+        return self._thread.is_alive()
+
+    def counters(self) -> dict[str, int]:
+        """The counters under the names that the station's health gives them."""
+        names = ("written", "skipped", "torn", "failed", "held_back")
+        return {f"images_{name}": getattr(self, name) for name in names}
+
     def close(self, timeout_s: float) -> bool:
         """Writes what waits and ends the thread; False when that took longer."""
         self._stopping.set()

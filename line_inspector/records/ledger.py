@@ -73,6 +73,11 @@ class LedgerWriter:
         return ids
 
     @property
+    def alive(self) -> bool:
+        """Whether its thread still writes, or waits for the database."""
+        return self._thread.is_alive()
+
+    @property
     def pending(self) -> int:
         """Parts submitted and not yet committed."""
         return self._submitted - self._written

@@ -16,7 +16,7 @@ FRAME_PX = 256
 
 @pytest.fixture
 def check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    def run_command(cameras: int = 1, **settings: int) -> tuple[int, str, str]:
+    def run_command(cameras: int = 1, **settings: object) -> tuple[int, str, str]:
         camera = {"source": {"kind": "simulated"}, "trigger": {"kind": "line"}, "to_gate_mm": 300, **settings}
         line_file = tmp_path / "line.yaml"
         line_file.write_text(
@@ -75,3 +75,35 @@ def test_what_the_line_itself_occupies_counts_as_free(
             os.posix_fallocate(file.fileno(), 0, 30_000_000)
         assert check(cameras=2, max_width_px=FRAME_PX, max_height_px=FRAME_PX)[0] == code
         (small_shm / name).unlink()
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ({"kind": "simulated", "product": "widget"}, "unknown product 'widget'"),
+        ({"kind": "folder"}, "its folder has no path"),
+        ({"kind": "folder", "path": "nowhere"}, "no such folder"),
+        ({"kind": "video", "path": "nothing.avi"}, "nothing.avi is missing"),
+        ({"kind": "genicam", "producer": "nothing.cti"}, "nothing.cti is missing"),
+        ({"kind": "genicam", "producer": "nothing.cti", "fetch_timeout_ms": 1200}, "fetch_timeout_ms"),
+    ],
+)
+def test_a_camera_whose_station_could_not_start_is_refused(
+    check: Callable[..., tuple[int, str, str]], source: dict[str, object], words: str
+) -> None:
+    code, out, error = check(source=source)
+    assert (code, out) == (2, "")
+    assert words in error and error.count("\n") == 1
+
+
+def test_what_no_command_has_a_word_for_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    def full(_path: Path) -> None:
+        raise OSError(28, "No space left on device", "/data/line.yaml")
+
+    monkeypatch.setattr("line_inspector.commands.config.read_line_file", full)
+    with pytest.raises(SystemExit) as ended:
+        main(["config", "check", str(tmp_path)])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        "error: /data/line.yaml: No space left on device. Check path, permissions and disk\n"
+    )

@@ -6,6 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec.structs import replace
+from pytest import MonkeyPatch
 
 from line_inspector.decision import parts as parts_module
 from line_inspector.decision.parts import NEVER_NS, Decision, PartBook
@@ -61,6 +62,19 @@ def test_a_good_verdict_accepts_the_part_in_its_window() -> None:
     assert (decision.record.decided_ns, decision.record.verdict_ns) == (30 * MS, 30 * MS)
     assert (decision.record.score, decision.record.fingerprint, decision.record.model_version) == (0.1, 1, "v1")
     assert len(book) == 0 and book.next_deadline_ns() == NEVER_NS
+
+
+def test_a_part_is_known_for_as_long_as_the_ledger_does_not_have_it(monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.setattr(parts_module, "REMEMBERED_PARTS", 3)
+    book = new_book(decided=[announcement(number).part_id for number in range(10, 20)])
+    for number in range(10):
+        book.announce(announcement(number), 1 * MS)
+        assert book.fault(fault(number), 2 * MS)
+    for number in range(20):
+        assert book.announce(announcement(number), 3 * MS) == []
+    for number in range(10):
+        book.committed(announcement(number).part_id)
+    assert [number for number in range(20) if book.knows(announcement(number).part_id)] == list(range(7, 20))
 
 
 def test_silence_is_a_reject_before_the_deadline() -> None:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from overlay_results import result
 
-from line_inspector.overlay.pacing import Pacer
+from line_inspector.overlay.pacing import HOLD_REJECT_NS, Pacer
 
 SLOW_NS, FAST_NS = 1000, 100
 
@@ -30,6 +30,19 @@ def test_a_reject_waits_less_than_an_accept() -> None:
     assert pacer.due(10 * SLOW_NS, SLOW_NS, FAST_NS) is None
 
 
+def test_a_shown_reject_stays_long_enough_to_be_seen() -> None:
+    pacer = Pacer()
+    pacer.offer(result(1, accepted=False))
+    assert pacer.due(0, SLOW_NS, FAST_NS)
+    pacer.offer(result(2))
+    assert pacer.due(HOLD_REJECT_NS - 1, SLOW_NS, FAST_NS) is None
+    pacer.offer(result(3, accepted=False))
+    newer = pacer.due(HOLD_REJECT_NS - 1, SLOW_NS, FAST_NS)
+    assert newer and newer.part_id == "top-3"
+    pacer.offer(result(4))
+    assert pacer.due(2 * HOLD_REJECT_NS, SLOW_NS, FAST_NS)
+
+
 @given(st.lists(st.tuples(st.integers(0, 300), st.booleans()), max_size=60))
 def test_no_reject_is_lost_and_no_two_are_shown_closer_than_the_interval(parts: list[tuple[int, bool]]) -> None:
     pacer, now_ns = Pacer(), 0
@@ -43,7 +56,7 @@ def test_no_reject_is_lost_and_no_two_are_shown_closer_than_the_interval(parts: 
         if shown:
             shown_at.append(now_ns)
             seen.append(shown.part_id)
-    last = pacer.due(now_ns + SLOW_NS, SLOW_NS, FAST_NS)
+    last = pacer.due(now_ns + HOLD_REJECT_NS, SLOW_NS, FAST_NS)
     seen += [last.part_id] if last else []
     assert all(later - earlier >= FAST_NS for earlier, later in zip(shown_at, shown_at[1:], strict=False))
     rejects = [f"top-{number}" for number, (_, accepted) in enumerate(parts) if not accepted]

@@ -6,8 +6,9 @@ from overlay_results import START_NS, S, result
 from line_inspector.config import Line
 from line_inspector.messages import Health, Reason, Result
 from line_inspector.overlay.liveness import Life
-from line_inspector.overlay.state import REJECTS_SHOWN, State
+from line_inspector.overlay.state import REJECTS_SHOWN, UNINSPECTED_ALARM, State
 from line_inspector.overlay.view import CameraView, Condition, Standing
+from line_inspector.overlay.words import REASONS
 from line_inspector.streams import HEALTH
 
 STATIONS = ("decision", "inference", "capture.top", "world")
@@ -142,3 +143,27 @@ def test_nothing_grows_with_the_number_of_parts_or_of_unknown_senders(state: Sta
 def test_a_camera_that_the_line_does_not_have_is_not_shown(state: State) -> None:
     assert not state.note(result(camera="elsewhere"))
     assert len(state.view(START_NS).cameras) == 1
+
+
+@pytest.mark.parametrize("reason", [Reason.ENGINE_FAULT, Reason.CAMERA_DOWN, Reason.JOURNAL_DOWN])
+def test_parts_that_nobody_inspects_are_an_alarm_until_one_is_inspected(state: State, reason: Reason) -> None:
+    live(state, START_NS)
+    for number in range(UNINSPECTED_ALARM):
+        assert state.view(START_NS).condition is Condition.INSPECTING
+        show(state, result(number, accepted=False, reason=reason, score=None, threshold=None))
+    view = state.view(START_NS)
+    assert view.condition is Condition.ATTENTION
+    assert view.alarms == (
+        f"Camera top: the last {UNINSPECTED_ALARM} parts were rejected without inspection. {REASONS[reason]}.",
+    )
+    show(state, result(99, accepted=False))
+    assert state.view(START_NS).condition is Condition.INSPECTING
+
+
+def test_one_long_break_does_not_make_an_old_green_live(state: State) -> None:
+    for number in range(4):
+        show(state, result(number, at_ns=START_NS + number * S))
+    show(state, result(9, at_ns=START_NS + 63 * S))
+    now_ns = START_NS + 63 * S + 4 * S
+    live(state, now_ns)
+    assert camera(state, now_ns).standing is Standing.STALE

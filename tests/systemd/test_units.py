@@ -10,7 +10,7 @@ import pytest
 
 from line_inspector.config import TrainingSettings
 from line_inspector.streams import HEALTH
-from stations import STATIONS, StationKind
+from stations import STATIONS, StationKind, decision
 
 UNITS = Path(__file__).parents[2] / "systemd"
 TARGET = "line-inspector.target"
@@ -99,6 +99,16 @@ def test_every_service_is_hardened(station: StationKind) -> None:
     assert {key: unit[f"Service.{key}"] for key in HARDENING} == {key: [value] for key, value in HARDENING.items()}
     assert "Service.DynamicUser" not in unit, "stations share frames, so they share a user"
     assert "Service.PrivateDevices" not in unit, "/dev/shm is where the frames are"
+
+
+def test_units_stop_in_the_order_in_which_parts_leave_them() -> None:
+    """systemd stops in the reverse order of `After=`, as the supervisor does by STOP_ORDER."""
+    after = {station.name: " ".join(read(station.unit).get("Unit.After", [])) for station in STATIONS}
+    assert "line-inspector-decision.service" in after["inference"]
+    assert "line-inspector-decision.service" in after["capture"]
+    assert all(f"line-inspector-inference@{n}.service" in after["capture"] for n in (1, 2))
+    seconds = int(read("line-inspector-decision.service")["Service.TimeoutStopSec"][0])
+    assert seconds > decision.LAST_IMAGES_S + decision.LAST_COMMIT_S
 
 
 def test_watching_and_training_get_what_deciding_leaves() -> None:
