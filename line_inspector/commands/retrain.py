@@ -1,6 +1,5 @@
 """`line-inspector retrain`: the nightly loop, from logged good frames to a published model."""
 
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,23 +60,18 @@ def _retrain(line: Line, frames: list[Path], minutes: float) -> "RetrainReport":
 
     from line_inspector.training.budget import Budget
     from line_inspector.training.options import TrainingOptions
-    from line_inspector.training.progress import Progress, show_progress
+    from line_inspector.training.progress import show_progress
     from line_inspector.training.registry import Registry
     from line_inspector.training.retrain import retrain as run
 
     torch.set_num_threads(line.training.threads)
     options = TrainingOptions(false_reject_rate=line.training.false_reject_rate, device=line.inference.device)
     registry = Registry(line.registry_dir, line.recipe)
-    cancelled = threading.Event()
-    with stop_signals() as stop, show_progress() as show:
-
-        def on_progress(progress: Progress) -> None:
-            show(progress)
-            if stop.is_set:  # by a signal, or because the trainer station that started this is gone
-                cancelled.set()
-
-        budget = Budget(seconds=60 * minutes)
-        return run(frames, registry, options, budget, on_progress=on_progress, cancelled=cancelled)
+    with stop_signals() as stop, show_progress() as on_progress:
+        budget = Budget(
+            seconds=60 * minutes
+        )  # stopped by a signal, or when the trainer station that started this is gone
+        return run(frames, registry, options, budget, on_progress=on_progress, cancelled=lambda: stop.is_set)
 
 
 def _in_words(report: "RetrainReport") -> str:
@@ -85,11 +79,17 @@ def _in_words(report: "RetrainReport") -> str:
     lines = [
         f"Model {report.version}, trained on {report.frames_trained} logged good parts, is {outcome}.",
         *report.promotion.reasons,
+    ]
+    if report.candidate is None:
+        return "\n".join(lines)
+    lines += [
         f"On {report.frames_tried} held-out good parts and {report.candidate.forged} forged defects:",
         _trial(f"new {report.version}", report.candidate),
     ]
     if report.in_service:
         lines.append(_trial(f"before {report.in_service_version}", report.in_service))
+    if report.chosen:
+        lines.append(_trial("chosen by hand", report.chosen))
     if report.unreadable:
         lines.append(f"{len(report.unreadable)} logged images could not be read and were left out.")
     return "\n".join(lines)

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 DEFAULT_MINUTES = 10.0
 DEFAULTS = TrainingOptions()
+WEAK = (
+    "warning: this model does not tell forged defects from good parts (image AUROC {:.3f}, 0.5 is chance)."
+    " Do not use it; train longer, or with a lower --learning-rate."
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -36,21 +40,23 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="Steps instead of minutes; repeatable to the bit.")] = None,
     backbone: Annotated[str, typer.Option(help="Any timm model.")] = DEFAULTS.architecture.backbone,
     weights: Annotated[Path | None, typer.Option(help="The backbone's weights as .safetensors, no hub.")] = None,
-    image_size_px: Annotated[int, typer.Option(min=32, help="Side to which every image is brought.")] = (
+    image_size_px: Annotated[int, typer.Option(min=32, max=2048, help="Side to which every image is brought.")] = (
         DEFAULTS.architecture.image_size_px
     ),
     patches_per_side: Annotated[
         int, typer.Option(min=1, help="k: the student sees k x k patches.")
     ] = DEFAULTS.architecture.patches_per_side,
     batch_size: Annotated[int, typer.Option(min=2)] = DEFAULTS.batch_size,
-    learning_rate: Annotated[float, typer.Option(help="Peak of the one-cycle schedule.")] = DEFAULTS.learning_rate,
+    learning_rate: Annotated[
+        float, typer.Option(min=1e-7, max=1.0, help="Peak of the one-cycle schedule.")
+    ] = DEFAULTS.learning_rate,
     false_reject_rate: Annotated[
         float, typer.Option(min=0.0001, max=0.5, help="Share of good parts that may be rejected.")
     ] = DEFAULTS.false_reject_rate,
     textures: Annotated[Path | None, typer.Option(help="Folder of further textures for forging, such as DTD.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = DEFAULTS.device,
-    threads: Annotated[int | None, typer.Option(min=1, help="Of PyTorch; one per core unless told.")] = None,
-    seed: Annotated[int, typer.Option(min=0)] = DEFAULTS.seed,
+    threads: Annotated[int | None, typer.Option(min=1, max=256, help="Of PyTorch; one per core unless told.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1)] = DEFAULTS.seed,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a sentence.")] = False,
 ) -> None:
     """Train a model from images of good parts and write it to a new model directory.
@@ -81,7 +87,7 @@ def _run(good_dir: Path, out: Path, options: TrainingOptions, budget: Budget) ->
     refuse_existing(out)
     good = read_good_folder(good_dir, options.architecture.image_size_px)
     with _cancelled_by_ctrl_c() as cancelled, show_progress() as on_progress:
-        return train_model(good, out, options, budget, on_progress=on_progress, cancelled=cancelled)
+        return train_model(good, out, options, budget, on_progress=on_progress, cancelled=cancelled.is_set)
 
 
 def _budget(minutes: float | None, steps: int | None) -> Budget:
@@ -121,10 +127,13 @@ def _cancelled_by_ctrl_c() -> Iterator[threading.Event]:
 
 def _report(manifest: "Manifest", out: Path, json: bool) -> None:
     from line_inspector.training.calibrate import Calibration
+    from line_inspector.training.promotion import Margins
 
     if json:
         document = {"model_dir": str(out), **msgspec.to_builtins(manifest)}
         print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
     else:
         sentence = Calibration(**manifest.calibration).sentence()
+        if manifest.metrics["forged_image_auroc"] < Margins().least_image_auroc:
+            print(WEAK.format(manifest.metrics["forged_image_auroc"]), file=sys.stderr)
         print(f"{out}: model {manifest.version} after {manifest.lineage['steps']} steps; {sentence}.")

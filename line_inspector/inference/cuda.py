@@ -10,6 +10,12 @@ from line_inspector.inference.torch_engine import Forward
 from line_inspector.model.adps import ADPS
 
 
+def exact_float32() -> None:
+    """Without TF32, whose rounding would move scores away from the threshold that was set for them."""
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+
+
 def cuda_forward(model: ADPS, max_batch_size: int) -> Forward:
     """Move `model` to the GPU and return its way from pixels to maps, in fp32 without TF32, so that scores agree.
 
@@ -20,8 +26,7 @@ def cuda_forward(model: ADPS, max_batch_size: int) -> Forward:
             "no CUDA device that torch can use", "device cuda", "Set the device to cpu, or install the driver."
         )
     model = fold_batch_norm(model.cuda()).to(memory_format=torch.channels_last)
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+    exact_float32()
     size_px = model.architecture.image_size_px
     staging = torch.empty((max_batch_size, 3, size_px, size_px), dtype=torch.uint8, pin_memory=True)
     stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch's own annotation is missing
@@ -31,12 +36,14 @@ def cuda_forward(model: ADPS, max_batch_size: int) -> Forward:
         held.copy_(torch.from_numpy(part))
         images = model.normalise(held.to("cuda", non_blocking=True))
         maps = model.anomaly_map(images.contiguous(memory_format=torch.channels_last))
-        stream.synchronize()  # the staging memory is filled again by the next part, and the caller reads the maps
+        stream.synchronize()  # the staging memory is filled again by the next part
         return maps
 
     def forward(pixels: NDArray[np.uint8]) -> torch.Tensor:
         with torch.cuda.stream(stream):
             parts = [run_part(pixels[i : i + max_batch_size]) for i in range(0, len(pixels), max_batch_size)]
-            return torch.cat(parts)
+            maps = torch.cat(parts)
+            stream.synchronize()  # the caller reads the maps on another stream
+            return maps
 
     return forward

@@ -41,7 +41,7 @@ class Engine(Protocol):
 
     @property
     def threshold(self) -> float:
-        """The image score in 0..1 above which a part is rejected."""
+        """The image score in 0..1 from which on a part is rejected."""
         ...
 
     @property

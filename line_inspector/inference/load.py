@@ -25,6 +25,8 @@ def load_verified_engine(
     """
     model, manifest = read_model_directory(path)
     golden = read_golden(path)
+    if not golden:
+        raise InputError("holds no golden frame to prove it by", str(path), "Train it again.")
     engine = build_engine(model, manifest, device, max_batch_size=max_batch_size, frame_shape=frame_shape)
     for number, (frame, expected) in enumerate(golden):
         (result,) = engine.infer([frame])

@@ -19,7 +19,7 @@ class Preprocessing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Contents of manifest.json.
 
-    `threshold` is an image score in 0..1: a part whose score is above it is rejected. `architecture` holds the fields
+    `threshold` is an image score in 0..1: a part whose score reaches it is rejected. `architecture` holds the fields
     of `line_inspector.model.adps.Architecture`. `calibration`, `lineage` and `metrics` are records for people and for
     promotion; their keys belong to whoever wrote them. `files` maps a path relative to the directory, with forward
     slashes, to its sha256 in hexadecimal. `created_utc` is ISO 8601.

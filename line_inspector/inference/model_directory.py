@@ -3,6 +3,7 @@
 MODEL_DIR/
   weights.safetensors   the whole state of the model, the teacher and the normalisation included
   golden/00.png ...     a few good frames, and golden/scores.json with the scores they had when it was written
+  calibration/000.png   good parts, as the model sees them, by which thresholds are set; handed on to every retraining
   manifest.json         what the model is, and the sha256 of each file above
   manifest.sha256       the manifest's own sha256, in the format of sha256sum
 """
@@ -40,6 +41,7 @@ from line_inspector.model.architecture import Architecture
 WEIGHTS = "weights.safetensors"
 MANIFEST = "manifest.json"
 MANIFEST_HASH = "manifest.sha256"
+CALIBRATION = "calibration"
 GOLDEN_SCORES = "golden/scores.json"
 TAKE_ANOTHER = "Train it again, or take the model directory from where it came from."
 
@@ -60,18 +62,20 @@ def write_model_directory(
     calibration: dict[str, Any],
     lineage: dict[str, Any],
     metrics: dict[str, Any],
+    calibration_frames: Sequence[NDArray[np.uint8]] = (),
 ) -> Manifest:
     """Write `model` into the new folder `path`, whole or not at all, and return its manifest.
 
     `golden_frames` are raw camera frames, uint8 (H, W) or BGR (H, W, 3); their scores are computed here, in fp32 on
-    the model's device. `version` defaults to the time of writing. Raises InputError where `path` exists.
+    the model's device. `calibration_frames` are images as the model sees them, uint8 RGB (S, S, 3). `version` defaults
+    to the time of writing. Raises InputError where `path` exists.
     """
     refuse_existing(path)
     partial = path.parent / f".{path.name}.{os.getpid()}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        files = _write_payload(partial, model, golden_frames)
+        files = _write_payload(partial, model, golden_frames, calibration_frames)
         written = datetime.now(UTC)
         manifest = Manifest(
             format_version=FORMAT_VERSION,
@@ -100,8 +104,7 @@ def read_manifest(path: Path) -> Manifest:
     if not path.is_dir():
         raise InputError("no such model directory", str(path), "Check the path.")
     text = _read(path / MANIFEST)
-    expected = _read(path / MANIFEST_HASH).split()[:1]
-    if expected != [_sha256(text).encode()]:
+    if _read(path / MANIFEST_HASH) != _signature(text):
         raise InputError(f"does not match {MANIFEST_HASH}: it was changed", str(path / MANIFEST), TAKE_ANOTHER)
     try:
         return decode_manifest(text)
@@ -147,9 +150,37 @@ def read_golden(path: Path) -> list[tuple[NDArray[np.uint8], float]]:
     return [(read_image(path / "golden" / name), score) for name, score in sorted(scores.items())]
 
 
-def _write_payload(folder: Path, model: ADPS, golden_frames: Sequence[NDArray[np.uint8]]) -> dict[str, str]:
+def read_calibration_frames(path: Path) -> NDArray[np.uint8]:
+    """Read the good parts of a verified model directory by which thresholds are set: uint8 RGB (N, S, S, 3)."""
+    size_px = read_manifest(path).preprocessing.size_px
+    frames = [read_image(file)[:, :, ::-1] for file in sorted((path / CALIBRATION).glob("*.png"))]
+    return np.stack(frames) if frames else np.empty((0, size_px, size_px, 3), np.uint8)
+
+
+def require_writable(path: Path, size_bytes: int) -> None:
+    """Raise InputError now where the model directory `path` could not be written after hours of training."""
+    refuse_existing(path)
+    probe = path.parent / f".{path.name}.{os.getpid()}.partial"
+    try:
+        probe.mkdir(parents=True)
+        free_bytes = shutil.disk_usage(probe).free
+        probe.rmdir()
+    except OSError as e:
+        raise InputError(f"cannot be written ({e.strerror})", str(path), "Name another folder.") from e
+    if free_bytes < size_bytes:
+        what = f"{free_bytes / 1e6:.0f} MB are free, a model takes {size_bytes / 1e6:.0f} MB"
+        raise InputError(what, str(path), "Free space, or name another folder.")
+
+
+def _write_payload(
+    folder: Path,
+    model: ADPS,
+    golden_frames: Sequence[NDArray[np.uint8]],
+    calibration_frames: Sequence[NDArray[np.uint8]],
+) -> dict[str, str]:
     """Write everything but the manifest; return sha256 by relative path."""
-    (folder / "golden").mkdir(parents=True)
+    for name in ("golden", CALIBRATION):
+        (folder / name).mkdir(parents=True)
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     payload = {WEIGHTS: safetensors.torch.save(state)}
     scores = {}
@@ -158,6 +189,8 @@ def _write_payload(folder: Path, model: ADPS, golden_frames: Sequence[NDArray[np
         payload[f"golden/{name}"] = cv2.imencode(".png", frame)[1].tobytes()
         scores[name] = _score(model, frame)
     payload[GOLDEN_SCORES] = msgspec.json.format(msgspec.json.encode(scores), indent=2) + b"\n"
+    for number, image in enumerate(calibration_frames):
+        payload[f"{CALIBRATION}/{number:03d}.png"] = cv2.imencode(".png", image[:, :, ::-1])[1].tobytes()
     for relative, content in payload.items():
         _write(folder / relative, content)
     return {relative: _sha256(content) for relative, content in payload.items()}
@@ -177,7 +210,7 @@ def _score(model: ADPS, frame: NDArray[np.uint8]) -> float:
 def _write_manifest(folder: Path, manifest: Manifest) -> None:
     text = encode_manifest(manifest)
     _write(folder / MANIFEST, text)
-    _write(folder / MANIFEST_HASH, f"{_sha256(text)}  {MANIFEST}\n".encode())
+    _write(folder / MANIFEST_HASH, _signature(text))
 
 
 def _verify_files(path: Path, manifest: Manifest) -> bytes:
@@ -198,6 +231,10 @@ def _verify_files(path: Path, manifest: Manifest) -> bytes:
             raise InputError("does not match its sha256: changed or truncated", str(path / relative), TAKE_ANOTHER)
         weights = content if relative == WEIGHTS else weights
     return weights
+
+
+def _signature(manifest_text: bytes) -> bytes:
+    return f"{_sha256(manifest_text)}  {MANIFEST}\n".encode()
 
 
 def _sha256(content: bytes) -> str:

@@ -28,7 +28,7 @@ class Backbone(nn.Module):
 
     def __init__(self, name: str, strides: Sequence[int]) -> None:
         super().__init__()
-        if timm_name(name) not in timm.list_models(exclude_filters=[]):
+        if timm_name(name).partition(".")[0] not in timm.list_models(exclude_filters=[]):  # less the weights' tag
             raise ValueError(f"timm has no backbone named {name!r}")
         self.net = _features(timm_name(name), _stages_at(timm_name(name), strides))
         config: dict[str, Any] = vars(self.net.model)["pretrained_cfg"]

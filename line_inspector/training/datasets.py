@@ -12,6 +12,7 @@ from line_inspector.errors import InputError
 from line_inspector.images import IMAGE_SUFFIXES, list_images, read_image
 
 GOOD = "good"
+LOSSY = (".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,10 @@ def count_by_defect(images: list[LabelledImage]) -> dict[str, int]:
 def read_mask(path: Path, frame_shape: tuple[int, ...], size_px: int) -> NDArray[np.bool_]:
     """Read a mask and bring it to (size_px, size_px), True where defective.
 
-    The rule: a pixel is defective where the mask is not zero, and the mask is sampled at the centre of each target
-    pixel (nearest, exact), so that thin defects keep their share of pixels on average. Raises InputError where the
-    mask's height and width are not those of its image.
+    The rule: a pixel is defective where the mask is not zero (half of white in a JPEG, whose compression rings), and
+    the mask is sampled at the centre of each target pixel (nearest, exact), so that thin defects keep their share of
+    pixels on average. A defect so small that nothing of it is left then counts at every target pixel it touches: the
+    hardest cases must not drop out. Raises InputError where the mask's height and width are not those of its image.
     """
     mask = read_image(path)
     if mask.shape[:2] != frame_shape[:2]:
@@ -68,13 +70,14 @@ def read_mask(path: Path, frame_shape: tuple[int, ...], size_px: int) -> NDArray
             "Use the mask of that very image.",
         )
     defective = mask if mask.ndim == 2 else mask.max(axis=2)
-    resized = cv2.resize(defective, (size_px, size_px), interpolation=cv2.INTER_NEAREST_EXACT)
-    return np.asarray(resized) > 0
+    marked = (defective > (127 if path.suffix.lower() in LOSSY else 0)).astype(np.float32)
+    sampled = np.asarray(cv2.resize(marked, (size_px, size_px), interpolation=cv2.INTER_NEAREST_EXACT)) > 0
+    if sampled.any() or not marked.any():
+        return sampled
+    return np.asarray(cv2.resize(marked, (size_px, size_px), interpolation=cv2.INTER_AREA)) > 0
 
 
 def _mask_of(image: Path, masks: Path) -> Path | None:
-    for stem in (f"{image.stem}_mask", image.stem):
-        for suffix in IMAGE_SUFFIXES:
-            if (masks / f"{stem}{suffix}").is_file():
-                return masks / f"{stem}{suffix}"
-    return None
+    present = {path.name.lower(): path for path in masks.iterdir()} if masks.is_dir() else {}
+    names = (f"{stem}{suffix}".lower() for stem in (f"{image.stem}_mask", image.stem) for suffix in IMAGE_SUFFIXES)
+    return next((present[name] for name in names if name in present), None)

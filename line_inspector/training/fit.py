@@ -1,7 +1,6 @@
 """Fit ADPS to good images: forge, learn, look at forged held-out images now and then, keep the best."""
 
 import math
-import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -66,9 +65,9 @@ def fit(
     options: TrainingOptions,
     budget: Budget,
     on_progress: Callable[[Progress], None],
-    cancelled: threading.Event,
+    cancelled: Callable[[], bool],
 ) -> Fitted:
-    """Train until the budget is used or `cancelled` is set, then put back the state that did best on forged images.
+    """Train until the budget is used or `cancelled()` says so, then put back the state that did best on forged images.
 
     Raises InputError when the loss stops being a number, or the budget holds no step.
     """
@@ -79,7 +78,7 @@ def fit(
     smoothed, step, looks, last_mark = 0.0, 0, 0, None
     budget.begin_steps()
     with closing(sampler.ahead()) as batches, depthwise_in_float32(model.student):
-        while (share := budget.share_used(step)) < 1.0 and not cancelled.is_set():
+        while (share := budget.share_used(step)) < 1.0 and not cancelled():
             set_learning_rate(optimizer, options, share)
             batch = next(batches)
             loss = train_step(model, optimizer, batch, draw_windows(batch.masks, options, step), options)
@@ -90,10 +89,10 @@ def fit(
                 looks = math.floor(share * options.checks)
                 last_mark = best.look(model, choice_set, step)
             on_progress(Progress(step, share, smoothed, budget.seconds_left(step), last_mark))
-    if step == 0 and not cancelled.is_set():
+    if step == 0 and not cancelled():
         raise InputError("the time was over before the first step", "training", "Give it more minutes.")
     best.look(model, choice_set, step)
-    return Fitted(model.eval(), best.restore(model), step, best.step, cancelled.is_set())
+    return Fitted(model.eval(), best.restore(model), step, best.step, cancelled())
 
 
 def train_step(

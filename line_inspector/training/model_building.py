@@ -6,6 +6,7 @@ import torch
 
 from line_inspector.errors import InputError
 from line_inspector.images import list_images
+from line_inspector.inference.cuda import exact_float32
 from line_inspector.inference.model_directory import read_model_directory
 from line_inspector.model.adps import ADPS
 from line_inspector.model.forging import Forger
@@ -15,6 +16,9 @@ from line_inspector.training.options import TrainingOptions
 
 MOST_DONORS = 500
 
+# What timm's networks raise for an image or a patch of a size that they cannot take.
+UNFIT = (ValueError, RuntimeError, AssertionError, LookupError, TypeError, AttributeError)
+
 
 def build_model(options: TrainingOptions, parent: Path | None) -> tuple[ADPS, str]:
     """A model ready to train, on its device, and where its weights came from.
@@ -22,6 +26,7 @@ def build_model(options: TrainingOptions, parent: Path | None) -> tuple[ADPS, st
     Raises InputError for an architecture that cannot be, weights that do not fit it, and a device that is not there.
     """
     device = resolve_device(options.device)
+    exact_float32()
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     if parent is not None:
@@ -58,12 +63,25 @@ def build_forger(good: GoodFrames, train: list[int], options: TrainingOptions) -
     )
 
 
+def _try_out(model: ADPS) -> None:
+    """One image through teacher and student. Raises what the network raises, or ValueError for other shapes."""
+    size_px = model.architecture.image_size_px
+    with torch.inference_mode():
+        output = model.eval()(torch.zeros(1, 3, size_px, size_px))
+    for stride, teacher, student in zip(model.architecture.strides, output.teacher, output.student, strict=True):
+        expected = (size_px // stride, size_px // stride)
+        if teacher.shape[-2:] != expected or student.shape != teacher.shape:
+            raise ValueError(f"its feature map at stride {stride} has not the size of the image's {stride}th part")
+
+
 def _from_imagenet(options: TrainingOptions) -> tuple[ADPS, str]:
     backbone = options.architecture.backbone
     try:
         model = ADPS(options.architecture)
-    except ValueError as e:
-        raise InputError(str(e), f"backbone {backbone}", "Choose another backbone or other strides.") from e
+        _try_out(model)
+    except UNFIT as e:
+        reason = (str(e).splitlines() or [type(e).__name__])[0]
+        raise InputError(f"does not fit: {reason}", f"backbone {backbone}", "Choose another one, or strides.") from e
     weights = read_backbone_weights(backbone, options.weights_file)
     try:
         model.teacher.load_weights(weights.state)

@@ -1,8 +1,7 @@
 """From good images to a finished model directory: build, fit, calibrate, write. What `train` and `retrain` call."""
 
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,20 @@ from typing import Any
 import numpy as np
 import timm
 import torch
+from numpy.typing import NDArray
 
 from line_inspector.errors import InputError
 from line_inspector.inference.manifest import Manifest
-from line_inspector.inference.model_directory import read_manifest, refuse_existing, write_model_directory
+from line_inspector.inference.model_directory import (
+    read_calibration_frames,
+    read_manifest,
+    refuse_existing,
+    require_writable,
+    write_model_directory,
+)
 from line_inspector.model.adps import ADPS
 from line_inspector.training.budget import Budget
-from line_inspector.training.calibrate import calibrate
+from line_inspector.training.calibrate import Calibration, calibrate
 from line_inspector.training.fit import Fitted, fit
 from line_inspector.training.good_frames import GoodFrames
 from line_inspector.training.model_building import build_forger, build_model
@@ -26,6 +32,8 @@ from line_inspector.training.selection import image_scores, looks_at
 from line_inspector.training.splits import Split, split_good_images
 
 GOLDEN_FRAMES = 4
+MOST_HANDED_ON = 200  # calibration frames: four times what 2 % false rejects take
+HANDED_ON_BYTES = 30_000_000
 WRITING_S = 3.0
 PROBES = 3  # the quickest counts: another program may have run beside one of them
 
@@ -39,13 +47,14 @@ def train_model(
     parent: Path | None = None,
     version: str | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
-    cancelled: threading.Event | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Manifest:
     """Train on `good` within `budget`, calibrate, and write the new model directory `out`; returns its manifest.
 
     `parent`: a model directory to start from instead of the backbone's ImageNet weights (the nightly loop); its
-    architecture is then the new model's. Setting `cancelled` from any thread ends the training after the step in
-    hand; the best model so far is calibrated and written all the same.
+    architecture is then the new model's, and the frames that its threshold was set by must pass the new threshold,
+    too. `cancelled` is asked before every step and ends the training; the best model so far is calibrated and written
+    all the same.
     Raises InputError for unusable weights, options or folders, before the training where that can be known.
     """
     refuse_existing(out)
@@ -53,16 +62,23 @@ def train_model(
     model, source = build_model(options, parent)
     options = replace(options, architecture=model.architecture)
     _require_size(good, options)
-    split = split_good_images(len(good), options.held_out_share, options.choice_share, options.seed)
+    require_writable(out, _size_bytes(model))
+    split = split_good_images(good.pixels, options.held_out_share, options.choice_share)
+    inherited = None if parent is None else read_calibration_frames(parent)
+    calibration_sets = [
+        good.pixels[split.calibration],
+        *([] if inherited is None or not len(inherited) else [inherited]),
+    ]
     forger = build_forger(good, split.train, options)
-    budget.reserve_s = _measure_reserve_s(model, good, split, options)
-    fitted = fit(model, good, split, forger, options, budget, on_progress, cancelled or threading.Event())
-    calibration = calibrate(image_scores(model, good.pixels[split.calibration]), options.false_reject_rate)
+    budget.reserve_s = _measure_reserve_s(model, good, len(split.choice), sum(map(len, calibration_sets)))
+    fitted = fit(model, good, split, forger, options, budget, on_progress, cancelled)
+    calibration = _calibrated(model, calibration_sets, options)
     return write_model_directory(
         out,
         model,
         threshold=calibration.threshold,
         golden_frames=[good.frame(index) for index in split.calibration[:GOLDEN_FRAMES]],
+        calibration_frames=list(calibration_sets[-1][:MOST_HANDED_ON]),
         version=version,
         calibration=calibration.as_record(),
         lineage={
@@ -89,12 +105,27 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.monotonic() - started_s
 
 
-def _measure_reserve_s(model: ADPS, good: GoodFrames, split: Split, options: TrainingOptions) -> float:
+def _size_bytes(model: ADPS) -> int:
+    """About what the model directory will take, with room to spare."""
+    return int(2 * sum(tensor.nbytes for tensor in model.state_dict().values()) + 2 * HANDED_ON_BYTES)
+
+
+def _calibrated(model: ADPS, sets: Sequence[NDArray[np.uint8]], options: TrainingOptions) -> Calibration:
+    """The highest of the thresholds that the sets ask for.
+
+    Logged parts have passed an earlier model, so by themselves they would let each night's threshold reject a little
+    more than the one before; the handed-on frames, which nobody has sifted, forbid that.
+    """
+    asked = [calibrate(image_scores(model, pixels), options.false_reject_rate) for pixels in sets]
+    return max(asked, key=lambda calibration: calibration.threshold)
+
+
+def _measure_reserve_s(model: ADPS, good: GoodFrames, for_choice: int, for_calibration: int) -> float:
     """How long the last look, the calibration and the writing will take, with a margin."""
-    probe = good.pixels[split.choice[:1] * 8]
+    probe = good.pixels[[0] * 8]
     image_scores(model, probe)
     per_image_s = min(_seconds(lambda: image_scores(model, probe)) for _ in range(PROBES)) / len(probe)
-    images = looks_at(len(split.choice)) + len(split.calibration) + GOLDEN_FRAMES
+    images = looks_at(for_choice) + for_calibration + GOLDEN_FRAMES
     return WRITING_S + 2.0 * per_image_s * images
 
 

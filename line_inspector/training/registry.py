@@ -21,6 +21,7 @@ from typing import Literal
 import msgspec
 
 from line_inspector.errors import InputError
+from line_inspector.inference.load import load_verified_engine
 from line_inspector.inference.model_directory import read_manifest, read_model_directory, sync
 
 CURRENT = "current"
@@ -85,7 +86,7 @@ class Registry:
         return sorted((self._entry(p) for p in found), key=lambda entry: (entry.created_utc, entry.version))
 
     def publish(self, model_dir: Path) -> str:
-        """Check a model directory, copy it in, and put it into service; return its version.
+        """Check a model directory, copy it in, prove the copy as a worker will, and put it into service; its version.
 
         Raises InputError where it cannot be trusted or its version is here already; nothing has changed then.
         """
@@ -93,13 +94,13 @@ class Registry:
         version = manifest.version
         if not NAME.fullmatch(version) or version == CURRENT:
             raise InputError(f"its version is not a name for a folder: {version!r}", str(model_dir), "Train it again.")
-        with self._changing():
+        with self._changing(create=True):
             if (self.folder / version).exists():
                 raise InputError(f"version {version} is here already", str(self.folder), "Publish another model.")
             incoming = self.folder / f"{INCOMING}{version}"
             try:
                 shutil.copytree(model_dir, incoming)
-                read_model_directory(incoming)  # the copy, too, before it gets a name that counts
+                load_verified_engine(incoming, "cpu")  # or every part is rejected from a worker's next start on
                 for copied in [*incoming.rglob("*"), incoming]:
                     sync(copied)
                 incoming.rename(self.folder / version)
@@ -118,7 +119,7 @@ class Registry:
             folder = self.folder / version
             if not NAME.fullmatch(version) or folder.is_symlink() or not folder.is_dir():
                 raise InputError(f"no version {version}", str(self.folder), "List the models to see what is there.")
-            read_model_directory(folder)
+            load_verified_engine(folder, "cpu")
             self._switch(version, "rollback")
         return version
 
@@ -164,10 +165,13 @@ class Registry:
         sync(self.folder)
 
     @contextmanager
-    def _changing(self) -> Iterator[None]:
+    def _changing(self, *, create: bool = False) -> Iterator[None]:
         """Hold the lock, remove what a killed process left, and turn a full or read-only disk into one line."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            if create:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            elif not self.folder.is_dir():
+                raise InputError("no models of this recipe", str(self.folder), "Check the name of the recipe.")
             with (self.folder / LOCK).open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 for left in self.folder.glob(f"{INCOMING}*"):

@@ -1,10 +1,8 @@
 """The core of the nightly loop: train a candidate on logged good frames, try it, and publish it if it is not worse."""
 
 import fcntl
-import hashlib
 import shutil
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from line_inspector.errors import InputError
 from line_inspector.images import read_image
 from line_inspector.inference.load import load_verified_engine
-from line_inspector.inference.model_directory import read_architecture, read_manifest
+from line_inspector.inference.model_directory import read_architecture, read_calibration_frames, read_manifest
 from line_inspector.inference.preprocess import to_model_input
 from line_inspector.training.budget import Budget
 from line_inspector.training.good_frames import FEWEST_IMAGES, GoodFrames
@@ -28,6 +27,7 @@ from line_inspector.training.promotion import Promotion, Trial, judge
 from line_inspector.training.registry import Registry
 from line_inspector.training.samples import Batch, to_batch
 from line_inspector.training.selection import forged_choice_set
+from line_inspector.training.splits import different, hold_out
 from line_inspector.training.trial import try_engine
 
 TRIAL_SHARE = 0.2
@@ -35,19 +35,23 @@ FEWEST_TRIAL_FRAMES = 4
 MOST_TRIAL_FRAMES = 100
 CANDIDATE = ".candidate-"
 LOCK = ".retrain.lock"
+STOPPED = Promotion(False, ("The training was stopped before its end.",))
 
 
 @dataclass(frozen=True)
 class RetrainReport:
-    """What a retraining did. `in_service` is the trial of the model it was measured against, None without one.
+    """What a retraining did. `candidate` is its trial, None when it was stopped before.
 
+    `in_service` is the trial of the model it was measured against, None without one. `chosen` is that of the model at
+    the root of the lineage, which a person put into service, where that is another one.
     `unreadable` names logged frames that were left out because they are gone or damaged.
     """
 
     version: str
     promotion: Promotion
-    candidate: Trial
+    candidate: Trial | None
     in_service: Trial | None
+    chosen: Trial | None
     in_service_version: str | None
     frames_trained: int
     frames_tried: int
@@ -62,27 +66,35 @@ def retrain(
     budget: Budget,
     *,
     on_progress: Callable[[Progress], None] = lambda progress: None,
-    cancelled: threading.Event | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> RetrainReport:
     """Train on logged good `frames`, starting from the model in service, and publish if the result is not worse.
 
-    One frame in five, chosen by its name so that it is nearly the same one every night, is never trained on but tried.
-    Setting `cancelled` ends the training; nothing is published then. The architecture of the model in service counts
+    One frame in five, chosen by its pixels so that it is the same one every night, is never trained on but tried. The
+    candidate must not be worse than the model in service, nor than the one that a person chose, from which all later
+    ones descend: a little worse each night would add up. `cancelled` is asked before every step, and once more before
+    anything is published; nothing is then. The architecture of the model in service counts
     before that in `options`. Raises InputError for too few frames, a second retraining at once, or what `train_model`
     raises.
     """
-    cancelled = cancelled or threading.Event()
     with _candidate_folder(registry.folder) as folder:
         parent, options = _parent(registry, options)
-        good, unreadable = _read_usable(frames, options.architecture.image_size_px)
+        handed_on = [] if parent is None else list(read_calibration_frames(parent))
+        good, unreadable = _read_usable(frames, options.architecture.image_size_px, handed_on)
         training, trial = _hold_out(good)
         manifest = train_model(
             training, folder / "model", options, budget, parent=parent, on_progress=on_progress, cancelled=cancelled
         )
-        images = _trial_images(trial, options)
-        candidate = try_engine(load_verified_engine(folder / "model", options.device), images)
-        before = None if parent is None else try_engine(load_verified_engine(parent, options.device), images)
-        promotion = _unless_overtaken(judge(candidate, before), registry, parent, cancelled)
+        candidate = before = chosen = None
+        promotion = STOPPED
+        if not cancelled():
+            images = _trial_images(trial, options)
+            candidate = _tried(folder / "model", images, options)
+            before = None if parent is None else _tried(parent, images, options)
+            root = _root(registry, parent)
+            chosen = None if root is None else _tried(root, images, options)
+            promotion = _judged(candidate, before, chosen)
+        promotion = _unless_overtaken(promotion, registry, parent, cancelled)
         if promotion.promoted:
             registry.publish(folder / "model")
     return RetrainReport(
@@ -90,6 +102,7 @@ def retrain(
         promotion=promotion,
         candidate=candidate,
         in_service=before,
+        chosen=chosen,
         in_service_version=None if parent is None else parent.name,
         frames_trained=len(training),
         frames_tried=len(trial),
@@ -128,19 +141,52 @@ def _parent(registry: Registry, options: TrainingOptions) -> tuple[Path | None, 
     return folder, replace(options, architecture=architecture)
 
 
+def _root(registry: Registry, parent: Path | None) -> Path | None:
+    """The oldest ancestor of `parent` that is still in the registry; None where that is `parent` itself."""
+    folder, seen = parent, {parent}
+    while folder is not None:
+        version = read_manifest(folder).lineage.get("parent")
+        older = registry.folder / str(version)
+        if version is None or older in seen or not older.is_dir():
+            break
+        seen.add(older)
+        folder = older
+    return None if folder == parent else folder
+
+
+def _tried(folder: Path, images: Batch, options: TrainingOptions) -> Trial:
+    promised = read_manifest(folder).calibration.get("guaranteed_false_reject_rate", options.false_reject_rate)
+    return try_engine(load_verified_engine(folder, options.device), images, float(promised))
+
+
+def _judged(candidate: Trial, before: Trial | None, chosen: Trial | None) -> Promotion:
+    promotion = judge(candidate, before)
+    if chosen is None or not promotion.promoted:
+        return promotion
+    against_chosen = judge(candidate, chosen)
+    if against_chosen.promoted:
+        return promotion
+    return Promotion(False, ("It is worse than the model that was chosen by hand.", *against_chosen.reasons))
+
+
 def _unless_overtaken(
-    promotion: Promotion, registry: Registry, parent: Path | None, cancelled: threading.Event
+    promotion: Promotion, registry: Registry, parent: Path | None, cancelled: Callable[[], bool]
 ) -> Promotion:
     """A stopped training publishes nothing, nor does one whose parent was taken out of service meanwhile."""
-    if cancelled.is_set():
-        return Promotion(False, ("The training was stopped before its end.",))
+    if cancelled():
+        return STOPPED
     if registry.in_service() != (None if parent is None else parent.name):
         return Promotion(False, ("Another model came into service during the training.",))
     return promotion
 
 
-def _read_usable(paths: Sequence[Path], size_px: int) -> tuple[GoodFrames, tuple[str, ...]]:
-    """Read logged frames; those that retention has removed meanwhile, or the disk has damaged, are named."""
+def _read_usable(
+    paths: Sequence[Path], size_px: int, handed_on: Sequence[NDArray[np.uint8]]
+) -> tuple[GoodFrames, tuple[str, ...]]:
+    """Read logged frames, each picture once, without those that are handed on for calibration.
+
+    Those that retention has removed meanwhile, or the disk has damaged, are named.
+    """
     read, pixels, unreadable = [], [], []
     for path in paths:
         try:
@@ -148,19 +194,18 @@ def _read_usable(paths: Sequence[Path], size_px: int) -> tuple[GoodFrames, tuple
             read.append(path)
         except InputError:
             unreadable.append(path.name)
+    usable = different(pixels, besides=handed_on)
     fewest = FEWEST_IMAGES + FEWEST_TRIAL_FRAMES
-    if len(read) < fewest:
-        raise InputError(
-            f"only {len(read)} usable good frames, {len(unreadable)} unreadable", "archive", f"Log at least {fewest}."
-        )
-    return GoodFrames(tuple(read), np.stack(pixels)), tuple(unreadable)
+    if len(usable) < fewest:
+        what = f"only {len(usable)} usable good frames of different parts, {len(unreadable)} unreadable"
+        raise InputError(what, "archive", f"Log at least {fewest}.")
+    return GoodFrames(tuple(read[i] for i in usable), np.stack([pixels[i] for i in usable])), tuple(unreadable)
 
 
 def _hold_out(good: GoodFrames) -> tuple[GoodFrames, GoodFrames]:
-    """Split into frames to train on and frames to try on: those whose names have the lowest hashes."""
-    order = sorted(range(len(good)), key=lambda i: hashlib.sha256(good.paths[i].name.encode()).digest())
-    count = max(FEWEST_TRIAL_FRAMES, round(TRIAL_SHARE * len(good)))
-    return _part(good, sorted(order[count:])), _part(good, sorted(order[:count][:MOST_TRIAL_FRAMES]))
+    """Split into frames to train on and frames to try on."""
+    training, trial = hold_out(good.pixels, TRIAL_SHARE, FEWEST_TRIAL_FRAMES, "trial")
+    return _part(good, training), _part(good, trial[:MOST_TRIAL_FRAMES])
 
 
 def _part(good: GoodFrames, indices: list[int]) -> GoodFrames:

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from line_inspector.errors import InputError
 from line_inspector.model.adps import ADPS
 from line_inspector.model.forging import Forger
 from line_inspector.training.samples import Batch, to_batch
@@ -48,8 +49,10 @@ def looks_at(good_images: int) -> int:
 
 
 def mark(model: ADPS, choice_set: Batch) -> Mark:
-    """Judge the model, in eval mode, on a set of good and forged images."""
+    """Judge the model, in eval mode, on a set of good and forged images. Raises InputError for one that diverged."""
     maps = np.concatenate([part.cpu().numpy() for part in anomaly_maps(model, choice_set.images)])
+    if not np.isfinite(maps).all():
+        raise InputError("the model's answer is no longer a number", "training", "Use a lower --learning-rate.")
     truth = choice_set.masks[:, 0].numpy() > 0.5
     bad = truth.any(axis=(1, 2))
     image_auroc = float(roc_auc_score(bad, maps.max(axis=(1, 2))))

@@ -58,7 +58,7 @@ def _block(title: str, cases: Sequence[Case], threshold: float) -> Picture:
     width = 4 * (TILE_PX + GAP_PX) + GAP_PX
     strips = [_label(title, width, scale=0.6), _headings(width)]
     for case in cases:
-        verdict = "rejected" if case.score > threshold else "accepted"
+        verdict = "rejected" if case.score >= threshold else "accepted"
         text = (
             f"{case.image.defect}/{case.image.path.name}: score {case.score:.3f}, threshold {threshold:.3f}, {verdict}"
         )

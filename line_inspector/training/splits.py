@@ -1,8 +1,17 @@
-"""Which good images are trained on, which choose the checkpoint, which set the threshold. No image does two jobs."""
+"""Which good images are trained on, which choose the checkpoint, which set the threshold. No image does two jobs.
 
+An image's job follows from its pixels, so it is the same in every training: what calibrates tonight's model was not
+learned by the model that it started from, and a picture that comes twice does one job.
+"""
+
+import hashlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
 
 
 class Split(NamedTuple):
@@ -13,9 +22,47 @@ class Split(NamedTuple):
     calibration: list[int]
 
 
-def split_good_images(count: int, held_out_share: float, choice_share: float, seed: int) -> Split:
-    """Split `count` images at random, at least 2 held out for each purpose."""
-    held_out = max(4, round(count * held_out_share))
-    choice = min(max(2, round(held_out * choice_share)), held_out - 2)
-    order = np.random.default_rng([seed, count]).permutation(count).tolist()
-    return Split(sorted(order[held_out:]), sorted(order[:choice]), sorted(order[choice:held_out]))
+def split_good_images(pixels: Pixels, held_out_share: float, choice_share: float) -> Split:
+    """Split images (N, S, S, 3): on average `held_out_share` of them are held out, `choice_share` of those for choice.
+
+    At least 2 are held out for each purpose, and never more than half.
+    """
+    train, held_out = hold_out(pixels, held_out_share, 4, "held out")
+    calibration, choice = hold_out(pixels[held_out], choice_share, 2, "choice")
+    if len(calibration) < 2:  # two fell on the wrong side by chance
+        calibration, choice = [*calibration, *choice[:-2]], choice[-2:]
+    of_held_out = [sorted(held_out[i] for i in part) for part in (choice, calibration)]
+    return Split(train, *of_held_out)
+
+
+def hold_out(pixels: Pixels, share: float, least: int, purpose: str) -> tuple[list[int], list[int]]:
+    """Indices of the images that are kept, and of those held out: `share` of them on average, `least` at least.
+
+    An image's lot depends on its pixels and the purpose alone, but for `least`, and for the cap at half the set.
+    """
+    lots = [lot(image, purpose) for image in pixels]
+    order = sorted(range(len(lots)), key=lots.__getitem__)
+    count = min(max(least, sum(drawn < share for drawn in lots)), max(least, len(lots) // 2))
+    return sorted(order[count:]), sorted(order[:count])
+
+
+def lot(image: Pixels, purpose: str) -> float:
+    """A number, 0 to 1, that the image's pixels draw, another one for each purpose."""
+    return int.from_bytes(identity(image, purpose)[:8], "big") / 2**64
+
+
+def identity(image: Pixels, purpose: str = "") -> bytes:
+    """A digest of the pixels: equal for equal images only."""
+    return hashlib.sha256(purpose.encode() + np.ascontiguousarray(image).tobytes()).digest()
+
+
+def different(pixels: Sequence[Pixels], besides: Sequence[Pixels] = ()) -> list[int]:
+    """Indices of images that have not come before, and are not among `besides`."""
+    seen = {identity(image) for image in besides}
+    first: list[int] = []
+    for index, image in enumerate(pixels):
+        digest = identity(image)
+        if digest not in seen:
+            seen.add(digest)
+            first.append(index)
+    return first

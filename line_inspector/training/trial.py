@@ -11,7 +11,7 @@ from line_inspector.training.promotion import Trial
 from line_inspector.training.samples import Batch
 
 
-def try_engine(engine: Engine, images: Batch) -> Trial:
+def try_engine(engine: Engine, images: Batch, promised_false_reject_rate: float) -> Trial:
     """Try `engine` on images of which some carry a forged defect, marked in their mask.
 
     Raises InputError where the engine's answer is not a number, or where the images are all good or all forged.
@@ -20,7 +20,7 @@ def try_engine(engine: Engine, images: Batch) -> Trial:
     masks = images.masks[:, 0].numpy() > 0.5
     maps = [_map(engine, np.ascontiguousarray(frame)) for frame in frames]
     forged = masks.any(axis=(1, 2))
-    rejected = np.array([np.max(m) > engine.threshold for m in maps])
+    rejected = np.array([np.max(m) >= engine.threshold for m in maps])
     pixels = pixel_metrics(maps, [_at_size(mask, engine.image_size_px) for mask in masks])
     if pixels is None or forged.all():
         raise InputError("the trial needs good and forged images", f"model {engine.version}", "Log more good frames.")
@@ -31,6 +31,7 @@ def try_engine(engine: Engine, images: Batch) -> Trial:
         forged_accepted=int((~rejected & forged).sum()),
         image_auroc=image_auroc(forged, [float(np.max(m)) for m in maps]),
         pixel_ap=pixels.pixel_ap,
+        promised_false_reject_rate=promised_false_reject_rate,
     )
 
 

@@ -98,6 +98,8 @@ def _read_all(terminal: int) -> str:
         (["--steps", "2", "--device", "tpu"], "no such device"),
         (["--steps", "2", "--patches-per-side", "3"], "multiple of patches_per_side"),
         (["--steps", "2", "--textures", "nowhere"], "no such folder"),
+        (["--steps", "2", "--backbone", "swin_tiny_patch4_window7_224"], "backbone swin_tiny_patch4_window7_224"),
+        (["--steps", "1", "--batch-size", "2", "--out", "/proc/nowhere/m"], "cannot be written"),
     ],
 )
 def test_bad_input_ends_in_one_line_and_exit_code_2(
@@ -126,3 +128,9 @@ def test_a_damaged_image_is_named(good_dir: Path, tmp_path: Path) -> None:
     assert "05.png" in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_model_that_learned_nothing_is_written_with_a_warning(good_dir: Path, tmp_path: Path) -> None:
+    done = _train(good_dir, "--out", tmp_path / "m", "--steps", 2, "--learning-rate", 1)
+    assert done.returncode == 0 or "no longer a number" in done.stderr
+    assert done.returncode == 2 or "warning: this model does not tell forged defects" in done.stderr

@@ -11,7 +11,7 @@ from line_inspector.training.calibrate import calibrate
 def test_threshold_is_the_conformal_quantile() -> None:
     scores = [i / 100 for i in range(99)]  # 99 images: rank ceil(100 * 0.95) = 95 for 5 %
     calibration = calibrate(scores, 0.05)
-    assert calibration.threshold == scores[94]
+    assert scores[94] < calibration.threshold < scores[94] + 1e-6  # a score that equals it is rejected
     assert calibration.enough_images
     assert calibration.guaranteed_false_reject_rate == 0.05
 
@@ -21,7 +21,7 @@ def test_the_promise_holds_on_new_good_parts() -> None:
     rates = []
     for _ in range(300):
         calibration = calibrate(rng.beta(2, 8, 49).tolist(), 0.1)
-        rates.append(float((rng.beta(2, 8, 2000) > calibration.threshold).mean()))
+        rates.append(float((rng.beta(2, 8, 2000) >= calibration.threshold).mean()))
     assert np.mean(rates) <= 0.1 + 0.01
     assert np.mean(rates) > 0.07  # and it is not bought by rejecting nothing
 
@@ -29,7 +29,7 @@ def test_the_promise_holds_on_new_good_parts() -> None:
 def test_too_few_images_are_said_so() -> None:
     calibration = calibrate([0.1, 0.3, 0.2], 0.02)
     assert not calibration.enough_images
-    assert calibration.threshold == calibration.largest_score == 0.3
+    assert calibration.largest_score == 0.3 < calibration.threshold < 0.3 + 1e-6
     assert calibration.guaranteed_false_reject_rate == 0.25
     assert calibration.images_needed == 49
     assert "3 held-out good images promise a false-reject rate of 25.00% at best, not 2.00%" in calibration.sentence()

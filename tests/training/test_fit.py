@@ -84,7 +84,9 @@ def test_cancelling_keeps_the_best_so_far(good: GoodFrames, tmp_path: Path) -> N
             cancelled.set()
 
     budget = Budget(steps=100_000)
-    manifest = train_model(good, tmp_path / "m", OPTIONS, budget, on_progress=cancel_after_three, cancelled=cancelled)
+    manifest = train_model(
+        good, tmp_path / "m", OPTIONS, budget, on_progress=cancel_after_three, cancelled=cancelled.is_set
+    )
     assert manifest.lineage["steps"] == 3
     assert manifest.lineage["stopped_early"]
     read_model_directory(tmp_path / "m")
@@ -93,7 +95,7 @@ def test_cancelling_keeps_the_best_so_far(good: GoodFrames, tmp_path: Path) -> N
 def test_cancelled_before_the_first_step_still_gives_a_whole_directory(good: GoodFrames, tmp_path: Path) -> None:
     cancelled = threading.Event()
     cancelled.set()
-    manifest = train_model(good, tmp_path / "m", OPTIONS, Budget(steps=5), cancelled=cancelled)
+    manifest = train_model(good, tmp_path / "m", OPTIONS, Budget(steps=5), cancelled=cancelled.is_set)
     assert manifest.lineage["steps"] == 0
     read_model_directory(tmp_path / "m")
 
@@ -103,7 +105,7 @@ def test_a_child_starts_from_its_parent(good: GoodFrames, tmp_path: Path) -> Non
     cancelled = threading.Event()
     cancelled.set()
     child = train_model(
-        good, tmp_path / "child", OPTIONS, Budget(steps=5), parent=tmp_path / "parent", cancelled=cancelled
+        good, tmp_path / "child", OPTIONS, Budget(steps=5), parent=tmp_path / "parent", cancelled=cancelled.is_set
     )
     assert child.lineage["parent"] == first.version == "one"
     assert _sha256(tmp_path / "child") == _sha256(tmp_path / "parent")

@@ -1,15 +1,18 @@
 """The registry: versions come in whole, `current` always leads to a sound one, and a killed process leaves nothing."""
 
+import hashlib
 import multiprocessing
 import time
 from collections.abc import Callable
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from line_inspector.errors import InputError
-from line_inspector.inference.model_directory import read_model_directory
+from line_inspector.inference.model_directory import GOLDEN_SCORES, read_model_directory, write_model_directory
+from line_inspector.model.adps import ADPS
 from line_inspector.training.registry import Registry, list_recipes
 
 
@@ -166,3 +169,47 @@ def test_killed_at_any_moment_the_link_leads_to_a_sound_model(
         assert registry.in_service() == "v9"
         assert all(entry.fault is None for entry in registry.entries())
         assert not list(registry.folder.glob(".incoming*"))
+
+
+def test_a_model_that_no_worker_would_load_is_not_put_into_service(
+    registry: Registry, publish: Callable[..., str], tmp_path: Path, build_tiny_model: Callable[..., ADPS]
+) -> None:
+    """Its hashes are right, but there is no golden frame to prove it by."""
+    publish("v1")
+    facts = {"calibration": {}, "lineage": {}, "metrics": {}}
+    write_model_directory(
+        tmp_path / "unproven", build_tiny_model(), threshold=0.5, golden_frames=[], version="v2", **facts
+    )
+    with pytest.raises(InputError, match="golden"):
+        registry.publish(tmp_path / "unproven")
+    assert registry.in_service() == "v1" and [entry.version for entry in registry.entries()] == ["v1"]
+
+
+def test_golden_scores_are_replayed_before_a_model_comes_into_service(
+    registry: Registry, publish: Callable[..., str]
+) -> None:
+    publish("v1")
+    publish("v2")
+    folder = registry.folder / "v1"
+    scores = msgspec.json.decode((folder / GOLDEN_SCORES).read_bytes(), type=dict[str, float])
+    content = msgspec.json.encode({name: score + 0.2 for name, score in scores.items()})
+    (folder / GOLDEN_SCORES).write_bytes(content)
+    sign_anew(folder, GOLDEN_SCORES, content)
+    with pytest.raises(InputError, match="golden frame 0 scores"):
+        registry.rollback()
+    assert registry.in_service() == "v2"
+
+
+def sign_anew(folder: Path, relative: str, content: bytes) -> None:
+    """Make the manifest fit a changed file, as somebody editing by hand would."""
+    manifest = msgspec.json.decode((folder / "manifest.json").read_bytes())
+    manifest["files"][relative] = hashlib.sha256(content).hexdigest()
+    text = msgspec.json.encode(manifest)
+    (folder / "manifest.json").write_bytes(text)
+    (folder / "manifest.sha256").write_text(f"{hashlib.sha256(text).hexdigest()}  manifest.json\n")
+
+
+def test_looking_for_a_recipe_that_is_not_there_makes_no_folder(registry: Registry) -> None:
+    with pytest.raises(InputError, match="no models of this recipe"):
+        registry.rollback()
+    assert not registry.folder.exists()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from line_inspector.errors import InputError
-from line_inspector.inference.model_directory import read_model_directory
+from line_inspector.inference.model_directory import read_calibration_frames, read_model_directory
 from line_inspector.model.architecture import Architecture
 from line_inspector.training.budget import Budget
 from line_inspector.training.options import TrainingOptions
@@ -50,7 +50,7 @@ def test_a_first_model_that_learned_is_published_and_the_next_one_starts_from_it
     assert first.promotion.promoted, first
     assert first.in_service is None and first.in_service_version is None
     assert registry.in_service() == first.version
-    assert (first.frames_trained, first.frames_tried) == (19, 5)
+    assert first.frames_trained + first.frames_tried == 24 and first.frames_tried >= 4
     second = run(frames, registry, steps=1)
     assert second.in_service_version == first.version
     assert (second.in_service.good, second.in_service.forged) == (second.candidate.good, second.candidate.forged)
@@ -76,7 +76,7 @@ def test_a_model_that_learned_nothing_stays_out(
 
 def test_a_training_that_was_stopped_publishes_nothing(frames: list[Path], registry: Registry) -> None:
     cancelled = threading.Event()
-    report = run(frames, registry, steps=100, on_progress=lambda progress: cancelled.set(), cancelled=cancelled)
+    report = run(frames, registry, steps=100, on_progress=lambda progress: cancelled.set(), cancelled=cancelled.is_set)
     assert not report.promotion.promoted
     assert "stopped" in report.promotion.reasons[0]
     assert registry.in_service() is None
@@ -119,9 +119,51 @@ def test_frames_tried_are_never_trained_on_and_the_same_every_night(
 
     monkeypatch.setattr(module, "train_model", spy)
     run(frames, registry, steps=1)
-    run(frames[::-1], registry, steps=1)
-    assert trained[0] == trained[1]
-    assert len(trained[0]) == 19
+    again = [path.rename(path.with_name(f"again-{path.name}")) for path in frames[::-1]]
+    run(again, registry, steps=1)
+    assert {f"again-{name}" for name in trained[0]} == trained[1]
+    assert 12 <= len(trained[0]) <= 20
+
+
+def test_a_picture_that_was_logged_under_many_ids_counts_once(frames: list[Path], registry: Registry) -> None:
+    copies = [path.with_name(f"{number}-{path.name}") for path in frames for number in range(3)]
+    for copy in copies:
+        copy.write_bytes(frames[0].with_name(copy.name.split("-", 1)[1]).read_bytes())
+    report = run([*frames, *copies], registry, steps=1)
+    assert report.frames_trained + report.frames_tried == 24
+    with pytest.raises(InputError, match="only 1 usable good frames of different parts"):
+        run([path for path in copies if path.name.endswith(frames[0].name)] * 8, registry, steps=1)
+
+
+def test_frames_that_set_the_threshold_are_handed_on_and_never_trained_on(
+    frames: list[Path], registry: Registry
+) -> None:
+    first = run(frames, registry, steps=40)
+    assert first.promotion.promoted, first
+    handed_on = read_calibration_frames(registry.current)
+    assert len(handed_on) >= 2
+    second = run(frames, registry, steps=1)
+    assert second.frames_trained + second.frames_tried == 24 - len(handed_on)
+    if second.promotion.promoted:
+        assert np.array_equal(read_calibration_frames(registry.current), handed_on)
+
+
+def test_a_stop_after_the_training_publishes_nothing_either(
+    frames: list[Path], registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from line_inspector.training import retrain as module
+
+    stopped: list[bool] = []
+    tried = module.try_engine
+
+    def stop_in_the_trial(*arguments: object) -> object:
+        stopped.append(True)
+        return tried(*arguments)
+
+    monkeypatch.setattr(module, "try_engine", stop_in_the_trial)
+    report = run(frames, registry, steps=40, cancelled=lambda: bool(stopped))
+    assert report.candidate and "stopped" in report.promotion.reasons[0]
+    assert registry.in_service() is None
 
 
 def test_too_few_frames_end_in_one_line(frames: list[Path], registry: Registry) -> None:

@@ -6,7 +6,7 @@ import torch
 
 from line_inspector.model.forging import Forger
 from line_inspector.training.samples import Sampler
-from line_inspector.training.splits import split_good_images
+from line_inspector.training.splits import different, split_good_images
 
 PIXELS = np.random.default_rng(0).integers(100, 150, (6, 64, 64, 3), dtype=np.uint8)
 
@@ -47,10 +47,26 @@ def test_shapes_and_types() -> None:
 
 @pytest.mark.parametrize("count", [8, 31, 100, 761])
 def test_no_image_does_two_jobs(count: int) -> None:
-    split = split_good_images(count, held_out_share=0.2, choice_share=0.25, seed=3)
+    pixels = np.random.default_rng(1).integers(0, 256, (count, 4, 4, 3), dtype=np.uint8)
+    split = split_good_images(pixels, held_out_share=0.2, choice_share=0.25)
     assert sorted([*split.train, *split.choice, *split.calibration]) == list(range(count))
     assert len(split.choice) >= 2
     assert len(split.calibration) >= 2
     assert len(split.train) >= count // 2
-    assert split == split_good_images(count, 0.2, 0.25, seed=3)
-    assert split != split_good_images(count, 0.2, 0.25, seed=4)
+    assert count < 100 or len(split.choice) + len(split.calibration) == pytest.approx(0.2 * count, rel=0.4)
+
+
+def test_an_image_keeps_its_job_when_others_come_and_go() -> None:
+    pixels = np.random.default_rng(2).integers(0, 256, (400, 4, 4, 3), dtype=np.uint8)
+    first, later = split_good_images(pixels[:300], 0.2, 0.25), split_good_images(pixels[100:], 0.2, 0.25)
+    shared = range(100, 300)
+    for then, now in zip(first, later, strict=True):
+        assert {i for i in then if i in shared} == {i + 100 for i in now if i + 100 in shared}
+
+
+def test_a_picture_that_comes_twice_does_one_job() -> None:
+    pixels = np.random.default_rng(3).integers(0, 256, (50, 4, 4, 3), dtype=np.uint8).repeat(4, axis=0)
+    split = split_good_images(pixels, 0.2, 0.25)
+    assert all({i // 4 for i in part}.isdisjoint({i // 4 for i in split.train}) for part in split[1:])
+    assert different(list(pixels)) == list(range(0, 200, 4))
+    assert different(list(pixels), besides=list(pixels[:8])) == list(range(8, 200, 4))
