@@ -10,6 +10,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from line_inspector import messages
@@ -133,6 +134,8 @@ class Journal:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
         except OSError as e:
             self._outage.begin(e.strerror)
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)  # on a full disk, of all places
             return
         os.close(self._descriptor)
         self._descriptor, self._end = descriptor, 0

@@ -95,6 +95,22 @@ def test_a_simulated_line(tmp_path: Path) -> None:
     assert {part.reason for part in parts.values()} <= ALWAYS_POSSIBLE, done.stderr
 
 
+def test_a_killed_supervisor_leaves_no_part_without_a_row_and_the_line_starts_again_at_once(tmp_path: Path) -> None:
+    path = write_line(tmp_path, SIMULATED, {"kind": "line"}, simulation={"rate_hz": 5})
+    line = read_line_file(path)
+    with subprocess.Popen([*COMMAND, str(path)], stderr=subprocess.DEVNULL) as running:
+        end_s = time.monotonic() + 60
+        while not (line.world_record_path.exists() and list(read_world_record(line.world_record_path))):
+            assert time.monotonic() < end_s
+            time.sleep(0.05)
+        running.kill()
+    done = run(path, "--seconds", SECONDS)
+    assert done.returncode == 0, done.stderr
+    fallen = {part.part_id for part in read_world_record(line.world_record_path)}
+    assert fallen == {part.part_id for part in ledger(path)}
+    assert len({part_id.split("-")[1] for part_id in fallen}) == 2, "parts of both worlds"
+
+
 def test_a_taken_port_of_the_page_does_not_stop_the_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         overlay = {"port": taken.getsockname()[1]}
