@@ -27,7 +27,7 @@ class Forger:
     donors: Sequence[Image]
     textures: Sequence[Image] = field(default=())
     forged_share: float = 0.5
-    structural_share: float = 0.6
+    structural_share: float = 0.3
     turned_share: float = 0.3
     highest_transparency: float = 0.8
 

@@ -52,9 +52,8 @@ def train_model(
     """Train on `good` within `budget`, calibrate, and write the new model directory `out`; returns its manifest.
 
     `parent`: a model directory to start from instead of the backbone's ImageNet weights (the nightly loop); its
-    architecture is then the new model's, and the frames that its threshold was set by must pass the new threshold,
-    too. `cancelled` is asked before every step and ends the training; the best model so far is calibrated and written
-    all the same.
+    architecture is then the new model's, and the frames that were handed on with it calibrate, too. `cancelled` is
+    asked before every step and ends the training; the best model so far is calibrated and written all the same.
     Raises InputError for unusable weights, options or folders, before the training where that can be known.
     """
     refuse_existing(out)
@@ -64,11 +63,7 @@ def train_model(
     _require_size(good, options)
     require_writable(out, _size_bytes(model))
     split = split_good_images(good.pixels, options.held_out_share, options.choice_share)
-    inherited = None if parent is None else read_calibration_frames(parent)
-    calibration_sets = [
-        good.pixels[split.calibration],
-        *([] if inherited is None or not len(inherited) else [inherited]),
-    ]
+    calibration_sets = _calibration_sets(good, split, parent)
     forger = build_forger(good, split.train, options)
     budget.reserve_s = _measure_reserve_s(model, good, len(split.choice), sum(map(len, calibration_sets)))
     fitted = fit(model, good, split, forger, options, budget, on_progress, cancelled)
@@ -108,6 +103,13 @@ def _seconds(work: Callable[[], object]) -> float:
 def _size_bytes(model: ADPS) -> int:
     """About what the model directory will take, with room to spare."""
     return int(2 * sum(tensor.nbytes for tensor in model.state_dict().values()) + 2 * HANDED_ON_BYTES)
+
+
+def _calibration_sets(good: GoodFrames, split: Split, parent: Path | None) -> list[NDArray[np.uint8]]:
+    """The held-out images, and last the frames that every later model's threshold is held to."""
+    handed_on = good.pixels[:0] if parent is None else read_calibration_frames(parent)
+    held_out = good.pixels[split.calibration]
+    return [held_out, handed_on] if len(handed_on) else [held_out]
 
 
 def _calibrated(model: ADPS, sets: Sequence[NDArray[np.uint8]], options: TrainingOptions) -> Calibration:

@@ -39,7 +39,7 @@ class TrainingOptions:
     warm_up: float = 0.1
     focal_gamma: float = 2.0
     segmentation_weight: float = 1.0
-    structural_share: float = 0.6
+    structural_share: float = 0.3
     turned_share: float = 0.3
     texture_folder: Path | None = None
     held_out_share: float = 0.2

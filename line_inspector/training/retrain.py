@@ -73,9 +73,8 @@ def retrain(
     One frame in five, chosen by its pixels so that it is the same one every night, is never trained on but tried. The
     candidate must not be worse than the model in service, nor than the one that a person chose, from which all later
     ones descend: a little worse each night would add up. `cancelled` is asked before every step, and once more before
-    anything is published; nothing is then. The architecture of the model in service counts
-    before that in `options`. Raises InputError for too few frames, a second retraining at once, or what `train_model`
-    raises.
+    anything is published; nothing is then. The architecture of the model in service counts before that in `options`.
+    Raises InputError for too few frames, a second retraining at once, or what `train_model` raises.
     """
     with _candidate_folder(registry.folder) as folder:
         parent, options = _parent(registry, options)
@@ -85,15 +84,9 @@ def retrain(
         manifest = train_model(
             training, folder / "model", options, budget, parent=parent, on_progress=on_progress, cancelled=cancelled
         )
-        candidate = before = chosen = None
-        promotion = STOPPED
-        if not cancelled():
-            images = _trial_images(trial, options)
-            candidate = _tried(folder / "model", images, options)
-            before = None if parent is None else _tried(parent, images, options)
-            root = _root(registry, parent)
-            chosen = None if root is None else _tried(root, images, options)
-            promotion = _judged(candidate, before, chosen)
+        rivals = [folder / "model", parent, _root(registry, parent)]
+        candidate, before, chosen = _trials([] if cancelled() else rivals, _trial_images(trial, options), options)
+        promotion = STOPPED if candidate is None else _judged(candidate, before, chosen)
         promotion = _unless_overtaken(promotion, registry, parent, cancelled)
         if promotion.promoted:
             registry.publish(folder / "model")
@@ -152,6 +145,12 @@ def _root(registry: Registry, parent: Path | None) -> Path | None:
         seen.add(older)
         folder = older
     return None if folder == parent else folder
+
+
+def _trials(folders: Sequence[Path | None], images: Batch, options: TrainingOptions) -> list[Trial | None]:
+    """How candidate, model in service and chosen model do; None for one that is not there or not asked for."""
+    trials = [None if folder is None else _tried(folder, images, options) for folder in folders]
+    return trials + [None] * (3 - len(trials))
 
 
 def _tried(folder: Path, images: Batch, options: TrainingOptions) -> Trial:
