@@ -19,7 +19,8 @@ def _retrain(line: LineUnderTest) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_retraining_on_logged_parts_and_swap_of_the_running_line(line_under_test: LineUnderTest) -> None:
+def test_retraining_on_logged_parts_beside_the_running_line(line_under_test: LineUnderTest) -> None:
+    """Whether half a minute makes a model that is not worse is chance; test_whole_line.py has a swap that is certain."""
     line = line_under_test
     line.document["records"] = {"accept_sample": 1.0}
     line.start()
@@ -33,7 +34,6 @@ def test_retraining_on_logged_parts_and_swap_of_the_running_line(line_under_test
     assert report["in_service_version"] == before and report["frames_trained"] >= 30
     promoted = report["promotion"]["promoted"]
     assert line.registry.in_service() == (report["version"] if promoted else before)
-    assert promoted, report  # or nothing was swapped, and this test shows nothing
     last = max((p for p in line.ledger().values() if p.score is not None), key=lambda part: part.decided_ns)
     assert last.model_version == line.registry.in_service()
     print(f"promoted: {promoted}; {report['promotion']['reasons']}")
