@@ -20,7 +20,7 @@ def _retrain(line: LineUnderTest) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_retraining_on_logged_parts_beside_the_running_line(line_under_test: LineUnderTest) -> None:
-    """Whether half a minute makes a model that is not worse is chance; test_whole_line.py has a swap that is certain."""
+    """Whether half a minute makes a model that is not worse is chance; test_whole_line.py has a certain swap."""
     line = line_under_test
     line.document["records"] = {"accept_sample": 1.0}
     line.start()
