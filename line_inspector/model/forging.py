@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from line_inspector.model.defects import DEFECTS
+from line_inspector.model.foreground import find_foreground
 from line_inspector.model.perlin import Mask, perlin_mask
 from line_inspector.model.textures import Image, donor_texture, procedural_texture
 
@@ -21,7 +22,8 @@ class Forger:
 
     `donors` are good images, uint8 (S, S, 3), that anomalies may be cut from; `textures` are further ones of the same
     size, such as those of the Describable Textures Dataset, used instead of procedural ones half of the time.
-    `structural_share` of the forgeries come from `defects.py`, the rest are DRAEM's blended textures.
+    `structural_share` of the forgeries come from `defects.py`, the rest are DRAEM's blended textures. `on_product`:
+    nothing is forged beside the product where one stands out (see foreground.py).
     """
 
     donors: Sequence[Image]
@@ -30,6 +32,7 @@ class Forger:
     structural_share: float = 0.3
     turned_share: float = 0.3
     highest_transparency: float = 0.8
+    on_product: bool = False
 
     def sample(self, rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
         """A good or a forged image with its mask, sometimes turned by 90 degrees either way."""
@@ -41,8 +44,11 @@ class Forger:
 
     def forge(self, rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
         """One anomaly that can be seen, and its mask; where none succeeds, the image as it is and an empty mask."""
+        product = find_foreground(image) if self.on_product else None
         for _ in range(ATTEMPTS):
             forged, mask = self._attempt(rng, image)
+            if product is not None:
+                forged, mask = np.where(product[..., None], forged, image), mask & product
             mask = mask & _visibly_changed(image, forged)
             if mask.any():
                 return forged, mask

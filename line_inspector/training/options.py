@@ -20,7 +20,8 @@ class TrainingOptions:
     `precision`: "auto" is bf16 on CUDA and on CPUs that compute in it, else fp32.
     `focal_gamma`: the focal loss's exponent. `segmentation_weight`: the paper's lambda.
     `structural_share`: forgeries from defects.py; the others are DRAEM's textures. `turned_share`: images turned by 90
-    degrees either way (the paper's 0.3). `texture_folder`: further textures, such as the DTD data set.
+    degrees either way (the paper's 0.3). `on_product`: defects are forged on the product where it stands out against a
+    plain ground, not beside it. `texture_folder`: further textures, such as the DTD data set.
     `held_out_share` of the good images is never trained on; `choice_share` of those is for choosing the checkpoint, the
     others for the threshold at `false_reject_rate`. `checks`: how often the forged held-out images are looked at.
     `device`: "auto" takes CUDA where there is one.
@@ -41,6 +42,7 @@ class TrainingOptions:
     segmentation_weight: float = 1.0
     structural_share: float = 0.3
     turned_share: float = 0.3
+    on_product: bool = True
     texture_folder: Path | None = None
     held_out_share: float = 0.2
     choice_share: float = 0.25
