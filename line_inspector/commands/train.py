@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,7 @@ import typer
 
 from line_inspector.errors import InputError
 from line_inspector.model.architecture import Architecture
+from line_inspector.model.configurations import CONFIGURATIONS, DEFAULT
 from line_inspector.training.budget import Budget
 from line_inspector.training.options import TrainingOptions
 
@@ -38,7 +40,10 @@ def train(
     out: Annotated[Path, typer.Option(help="Model directory to write; must not exist.")],
     minutes: Annotated[float | None, typer.Option(help="Time from start to finished model; 10 unless told.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps instead of minutes; repeatable to the bit.")] = None,
-    backbone: Annotated[str, typer.Option(help="Any timm model.")] = DEFAULTS.architecture.backbone,
+    configuration: Annotated[
+        str, typer.Option(help=f"One of {', '.join(CONFIGURATIONS)}; see docs/model.md.")
+    ] = DEFAULT,
+    backbone: Annotated[str | None, typer.Option(help="Any timm model, instead of the configuration's.")] = None,
     weights: Annotated[Path | None, typer.Option(help="The backbone's weights as .safetensors, no hub.")] = None,
     image_size_px: Annotated[int, typer.Option(min=32, max=2048, help="Side to which every image is brought.")] = (
         DEFAULTS.architecture.image_size_px
@@ -64,7 +69,7 @@ def train(
     Ctrl-C ends the training early: the best model so far is calibrated and written.
     """
     options = TrainingOptions(
-        architecture=_architecture(backbone, image_size_px, patches_per_side),
+        architecture=_architecture(configuration, backbone, image_size_px, patches_per_side),
         weights_file=weights,
         batch_size=batch_size,
         learning_rate=learning_rate,
@@ -101,9 +106,14 @@ def _budget(minutes: float | None, steps: int | None) -> Budget:
     return Budget(seconds=60.0 * minutes)
 
 
-def _architecture(backbone: str, image_size_px: int, patches_per_side: int) -> Architecture:
+def _architecture(configuration: str, backbone: str | None, image_size_px: int, patches_per_side: int) -> Architecture:
+    if configuration not in CONFIGURATIONS:
+        known = ", ".join(CONFIGURATIONS)
+        raise InputError(f"no configuration {configuration!r}", "--configuration", f"Name one of {known}.")
+    named = CONFIGURATIONS[configuration]
+    network = backbone or named.backbone
     try:
-        return Architecture(backbone=backbone, image_size_px=image_size_px, patches_per_side=patches_per_side)
+        return replace(named, backbone=network, image_size_px=image_size_px, patches_per_side=patches_per_side)
     except ValueError as e:
         raise InputError(str(e), "--image-size-px and --patches-per-side", "Use 256 and 8.") from e
 

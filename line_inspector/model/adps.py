@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from line_inspector.model.architecture import Architecture as Architecture
 from line_inspector.model.backbones import Backbone
-from line_inspector.model.comparison import COMPARISONS, distance_logits
+from line_inspector.model.comparison import build_comparison, distance_logits
 from line_inspector.model.segmentation import PostSegmentation
 from line_inspector.model.student import PatchStudent
 
@@ -58,7 +58,7 @@ class ADPS(nn.Module):
         self.comparisons = nn.ModuleList()
         self.segmentation: PostSegmentation | None = None
         if architecture.post_segmentation:
-            self.comparisons.extend(COMPARISONS[architecture.comparison](channels) for channels in student.channels)
+            self.comparisons.extend(build_comparison(architecture, channels) for channels in student.channels)
             self.segmentation = PostSegmentation(student.channels, architecture.segmentation_widths)
         self.register_buffer("mean", torch.tensor(self.teacher.mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(self.teacher.std).view(1, -1, 1, 1))

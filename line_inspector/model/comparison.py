@@ -3,11 +3,12 @@
 Each takes (B, C, h, w) of the teacher and of the student, and gives the post-segmentation as many channels.
 """
 
-from collections.abc import Callable, Mapping
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from line_inspector.model.architecture import Architecture
+from line_inspector.model.prototypes import Prototypes
 
 
 def cosine_map(teacher: Tensor, student: Tensor) -> Tensor:
@@ -18,12 +19,17 @@ def cosine_map(teacher: Tensor, student: Tensor) -> Tensor:
 class WeightMask(nn.Module):
     """C = (1 - cos(T, S)) * T at every location: where the student agrees, the teacher's features are masked out.
 
-    No parameters; the teacher's features are not normalised.
+    No parameters; the teacher's features are not normalised. With prototypes (ours), their deviation is masked instead.
     """
+
+    def __init__(self, channels: int, prototypes: int) -> None:
+        super().__init__()
+        self.prototypes = Prototypes(prototypes, channels) if prototypes else None
 
     def forward(self, teacher: Tensor, student: Tensor) -> Tensor:
         """See the module."""
-        return (1.0 - cosine_map(teacher, student)) * teacher
+        shown = teacher if self.prototypes is None else self.prototypes(teacher)
+        return (1.0 - cosine_map(teacher, student)) * shown
 
 
 class Difference(nn.Module):
@@ -51,11 +57,15 @@ class Concatenation(nn.Module):
         return mixed
 
 
-COMPARISONS: Mapping[str, Callable[[int], nn.Module]] = {
-    "weight-mask": lambda channels: WeightMask(),
-    "difference": lambda channels: Difference(),
-    "concatenation": Concatenation,
-}
+def build_comparison(architecture: Architecture, channels: int) -> nn.Module:
+    """The comparison of one stage that the architecture names."""
+    match architecture.comparison:
+        case "weight-mask":
+            return WeightMask(channels, architecture.prototypes)
+        case "difference":
+            return Difference()
+        case "concatenation":
+            return Concatenation(channels)
 
 
 def distance_logits(teacher: list[Tensor], student: list[Tensor], size: tuple[int, int]) -> Tensor:

@@ -28,6 +28,7 @@ from line_inspector.training.good_frames import GoodFrames
 from line_inspector.training.model_building import build_forger, build_model
 from line_inspector.training.options import TrainingOptions
 from line_inspector.training.progress import Progress
+from line_inspector.training.prototype_fitting import fit_prototypes
 from line_inspector.training.selection import image_scores, looks_at
 from line_inspector.training.splits import Split, split_good_images
 
@@ -64,6 +65,7 @@ def train_model(
     require_writable(out, _size_bytes(model))
     split = split_good_images(good.pixels, options.held_out_share, options.choice_share)
     calibration_sets = _calibration_sets(good, split, parent)
+    fit_prototypes(model, good.pixels[split.train], options.seed)
     forger = build_forger(good, split.train, options)
     budget.reserve_s = _measure_reserve_s(model, good, len(split.choice), sum(map(len, calibration_sets)))
     fitted = fit(model, good, split, forger, options, budget, on_progress, cancelled)

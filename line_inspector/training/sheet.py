@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from line_inspector.errors import InputError
-from line_inspector.images import read_image
+from line_inspector.images import read_image, write_png
 from line_inspector.training.evaluate import Case
 
 TILE_PX = 200
@@ -44,14 +43,7 @@ def draw_sheet(cases: Sequence[Case], threshold: float, rows: int = 3) -> Pictur
 
 def write_sheet(path: Path, cases: Sequence[Case], threshold: float) -> None:
     """Write the sheet to `path`, a PNG. Raises InputError where it cannot be written."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(cv2.imencode(".png", draw_sheet(cases, threshold))[1].tobytes())
-        partial.replace(path)
-    except OSError as e:
-        raise InputError(f"cannot be written ({e.strerror})", str(path), "Name another file.") from e
-    finally:
-        partial.unlink(missing_ok=True)
+    write_png(path, draw_sheet(cases, threshold))
 
 
 def _block(title: str, cases: Sequence[Case], threshold: float) -> Picture:

@@ -4,7 +4,7 @@ from line_inspector.model.comparison import Concatenation, Difference, WeightMas
 
 
 def test_agreement_masks_the_teacher_out_and_opposition_doubles_it() -> None:
-    weight_mask = WeightMask()
+    weight_mask = WeightMask(2, prototypes=0)
     teacher = torch.tensor([[3.0], [4.0]]).view(1, 2, 1, 1)
     assert torch.allclose(weight_mask(teacher, 7 * teacher), torch.zeros(1, 2, 1, 1), atol=1e-6)
     assert torch.allclose(weight_mask(teacher, -teacher), 2 * teacher)
@@ -22,7 +22,7 @@ def test_cosine_is_taken_over_channels_at_every_location() -> None:
 
 def test_gradient_reaches_the_student_through_the_weights() -> None:
     teacher, student = torch.randn(1, 4, 2, 2), torch.randn(1, 4, 2, 2, requires_grad=True)
-    WeightMask()(teacher, student).square().sum().backward()
+    WeightMask(4, prototypes=0)(teacher, student).square().sum().backward()
     assert student.grad is not None
     assert student.grad.abs().sum() > 0
 
