@@ -84,7 +84,7 @@ def train(
 
 
 def _run(good_dir: Path, out: Path, options: TrainingOptions, budget: Budget) -> "Manifest":
-    from line_inspector.inference.model_directory import refuse_existing
+    from line_inspector.inference.signed_directory import refuse_existing
     from line_inspector.training.good_frames import read_good_folder
     from line_inspector.training.model_training import train_model
     from line_inspector.training.progress import show_progress

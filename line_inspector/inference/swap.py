@@ -11,7 +11,7 @@ import torch
 
 from line_inspector.errors import InputError
 from line_inspector.inference.engine import Engine
-from line_inspector.inference.model_directory import MANIFEST
+from line_inspector.inference.signed_directory import MANIFEST
 
 log = logging.getLogger(__name__)
 

@@ -16,10 +16,10 @@ from line_inspector.inference.manifest import Manifest
 from line_inspector.inference.model_directory import (
     read_calibration_frames,
     read_manifest,
-    refuse_existing,
     require_writable,
     write_model_directory,
 )
+from line_inspector.inference.signed_directory import refuse_existing
 from line_inspector.model.adps import ADPS
 from line_inspector.training.budget import Budget
 from line_inspector.training.calibrate import Calibration, calibrate
