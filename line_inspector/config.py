@@ -154,11 +154,20 @@ class BeltSettings(Section):
 class InferenceSettings(Section):
     """The worker."""
 
+    engine: Literal["torch", "openvino"] = Field(
+        "torch", description="what runs the network; openvino, on the CPU, needs the extra openvino"
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes the GPU where there is one")
     threads: int = Field(1, ge=1, le=256, description="CPU threads of the network; leave a core to the other stations")
     max_batch: int | None = Field(
         None, ge=1, le=256, description="largest batch; the engine's own choice when left out"
     )
+
+    @model_validator(mode="after")
+    def _openvino_runs_on_the_cpu(self) -> "InferenceSettings":
+        if self.engine == "openvino" and self.device == "cuda":
+            raise ValueError("engine openvino runs on the CPU: set device to cpu, or engine to torch")
+        return self
 
 
 class GateSettings(Section):
@@ -314,6 +323,11 @@ class Line(Section):
     def current_model_path(self) -> Path:
         """The link to the model in service."""
         return self.registry_dir / self.recipe / "current"
+
+    @property
+    def exports_dir(self) -> Path:
+        """Folder of the OpenVINO exports that the worker makes of this recipe's models; may be emptied at any time."""
+        return self.data_dir / "exports" / self.recipe
 
     @property
     def archive_dir(self) -> Path:

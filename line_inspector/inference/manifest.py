@@ -1,11 +1,13 @@
 """The manifest of a model directory: what the model is, how it was made, and the sha256 of every file beside it."""
 
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 FORMAT_VERSION = 1
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Preprocessing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,14 +47,19 @@ class _FormatOnly(msgspec.Struct):
     format_version: int
 
 
-def encode_manifest(manifest: Manifest) -> bytes:
+def encode_manifest(manifest: msgspec.Struct) -> bytes:
     """Encode as indented JSON, keys in the order of the fields."""
     return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
 
 
 def decode_manifest(text: bytes) -> Manifest:
     """Decode manifest.json. Raises ValueError, in one line, for anything but a manifest of this format version."""
+    return decode_versioned(text, Manifest, FORMAT_VERSION)
+
+
+def decode_versioned(text: bytes, kind: type[T], format_version: int) -> T:
+    """Decode JSON that says its own format version. Raises ValueError, in one line, for any other version or kind."""
     written_as = msgspec.json.decode(text, type=_FormatOnly).format_version
-    if written_as != FORMAT_VERSION:
-        raise ValueError(f"it has format version {written_as}, this program reads {FORMAT_VERSION}")
-    return msgspec.json.decode(text, type=Manifest)
+    if written_as != format_version:
+        raise ValueError(f"it has format version {written_as}, this program reads {format_version}")
+    return msgspec.json.decode(text, type=kind)

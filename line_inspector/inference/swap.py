@@ -69,10 +69,11 @@ class ModelWatch:
         self._thread.join()
 
     def _watch(self) -> None:
-        _yield_to_inference()
         while not self._stop.wait(self._period_s):
             wanted = _identify(self._current)
             if wanted is not None and self._is_new(wanted):
+                if self._served is not None:  # nothing to yield to before; and threads of a library keep its priority
+                    _yield_to_inference()
                 self._try(wanted)
 
     def _is_new(self, wanted: _Identity) -> bool:

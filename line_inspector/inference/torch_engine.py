@@ -1,4 +1,4 @@
-"""The engine over a torch model: everything but the device. cpu.py and cuda.py give it their way forward."""
+"""The engine over a way from pixels to maps. cpu.py, cuda.py and openvino_export.py give it theirs."""
 
 import time
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The CPU engine answers as the plain model does, whatever the batch; a bad frame costs no other frame its answer."""
+"""Every engine answers as the plain model does, whatever the batch; a bad frame costs no other frame its answer."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,12 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from exported import ExportedModel
 
+from line_inspector.inference import openvino_export
 from line_inspector.inference.build import build_engine
 from line_inspector.inference.engine import Engine, Finding, FrameFault
 from line_inspector.inference.folding import fold_batch_norm
+from line_inspector.inference.load import load_verified_engine, load_verified_openvino_engine
 from line_inspector.inference.model_directory import read_manifest, read_model_directory
 from line_inspector.inference.preprocess import to_model_input
+from line_inspector.inference.torch_engine import TorchEngine
 from line_inspector.messages import HEAT_SIDE_PX, Reason
 from line_inspector.model.adps import ADPS
 
@@ -19,13 +23,15 @@ CLOSE = 1e-5
 
 
 @pytest.fixture
-def model_dir(tmp_path: Path, write_tiny_model: Callable[..., Path]) -> Path:
-    return write_tiny_model(tmp_path / "model", version="v7")
+def model_dir(exported_model: ExportedModel) -> Path:
+    return exported_model.model_dir
 
 
-@pytest.fixture
-def engine(model_dir: Path) -> Engine:
-    return build_engine(*read_model_directory(model_dir), "cpu", max_batch_size=4)
+@pytest.fixture(params=["torch", "openvino"])
+def engine(request: pytest.FixtureRequest, exported_model: ExportedModel) -> Engine:
+    if request.param == "torch":
+        return load_verified_engine(exported_model.model_dir, "cpu", max_batch_size=4)
+    return load_verified_openvino_engine(exported_model.model_dir, exported_model.cache, 1, max_batch_size=4)
 
 
 @pytest.fixture
@@ -82,7 +88,19 @@ def test_no_frames_and_only_bad_frames_are_answered(engine: Engine) -> None:
 def test_a_model_whose_answer_is_no_number_gives_a_fault_never_a_score(model_dir: Path, frames: list) -> None:
     model, manifest = read_model_directory(model_dir)
     model.segmentation.head.bias.data.fill_(float("nan"))
-    broken = build_engine(model, manifest, "cpu")
+    fault_without_a_score(build_engine(model, manifest, "cpu"), frames)
+
+
+def test_so_does_an_export_whose_answer_is_no_number(exported_model: ExportedModel, frames: list) -> None:
+    model, manifest = read_model_directory(exported_model.model_dir)
+    bias = model.segmentation.head.bias.detach().numpy()
+    content = {path.name: path.read_bytes() for path in exported_model.export.iterdir()}
+    assert content["model.bin"].count(bias.tobytes()) == 1
+    content["model.bin"] = content["model.bin"].replace(bias.tobytes(), np.full_like(bias, np.nan).tobytes())
+    fault_without_a_score(TorchEngine(openvino_export.load(content, 1), manifest, max_batch_size=1), frames)
+
+
+def fault_without_a_score(broken: Engine, frames: list) -> None:
     for answer in broken.infer(frames[:2]):
         assert isinstance(answer, FrameFault)
         assert answer.reason is Reason.BAD_SCORE
@@ -104,7 +122,6 @@ def test_bad_frames_do_not_make_it_believe_that_it_is_fast(engine: Engine) -> No
 
 def test_heat_of_a_larger_map_keeps_its_brightest_pixel(build_tiny_model: Callable[..., ADPS], model_dir: Path) -> None:
     """A forward that marks one pixel: reduced to the heat map it must be as bright, in the cell above it."""
-    from line_inspector.inference.torch_engine import TorchEngine
 
     def forward(pixels: np.ndarray) -> torch.Tensor:
         maps = torch.zeros(len(pixels), 256, 256)
