@@ -224,7 +224,13 @@ class TrainingSettings(Section):
     threads: int = Field(1, ge=1, le=256, description="CPU threads of the trainer")
     min_frames: int = Field(40, ge=10, le=1_000_000, description="fewest logged good frames to train on")
     max_frames: int = Field(2000, ge=10, le=1_000_000, description="most logged good frames to train on, newest first")
-    false_reject_rate: float = Field(0.02, gt=0, le=0.5, description="share of good parts that may be rejected")
+    false_reject_rate: float | None = Field(
+        None,
+        gt=0,
+        le=0.5,
+        description="share of good parts rejected at most; a night whose frames cannot support it is skipped. "
+        "Left out: what the model in service promises, or better",
+    )
 
     @model_validator(mode="after")
     def _enough_frames_are_allowed(self) -> "TrainingSettings":

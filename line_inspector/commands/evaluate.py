@@ -39,7 +39,7 @@ def evaluate(
     if sheet is not None:
         from line_inspector.training.sheet import write_sheet
 
-        write_sheet(sheet, cases, evaluation.threshold)
+        write_sheet(sheet, cases, evaluation.threshold, evaluation.pixel_threshold)
         progress.print(f"Picture sheet: {sheet}")
     if json:
         print(msgspec.json.format(msgspec.json.encode(evaluation.as_json()), indent=2).decode())

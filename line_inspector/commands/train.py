@@ -56,8 +56,21 @@ def train(
         float, typer.Option(min=1e-7, max=1.0, help="Peak of the one-cycle schedule.")
     ] = DEFAULTS.learning_rate,
     false_reject_rate: Annotated[
-        float, typer.Option(min=0.0001, max=0.5, help="Share of good parts that may be rejected.")
-    ] = DEFAULTS.false_reject_rate,
+        float | None,
+        typer.Option(
+            min=0.0001,
+            max=0.5,
+            help="Share of good parts rejected at most; 0.02, or what the images support, unless told.",
+        ),
+    ] = None,
+    outlined_share: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0001,
+            max=0.5,
+            help="Share of a good part's area outlined at most, on average; what suits the images unless told.",
+        ),
+    ] = None,
     textures: Annotated[Path | None, typer.Option(help="Folder of further textures for forging, such as DTD.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = DEFAULTS.device,
     threads: Annotated[int | None, typer.Option(min=1, max=256, help="Of PyTorch; one per core unless told.")] = None,
@@ -74,6 +87,7 @@ def train(
         batch_size=batch_size,
         learning_rate=learning_rate,
         false_reject_rate=false_reject_rate,
+        outlined_share=outlined_share,
         texture_folder=textures,
         device=device,
         threads=threads,
@@ -88,10 +102,12 @@ def _run(good_dir: Path, out: Path, options: TrainingOptions, budget: Budget) ->
     from line_inspector.training.good_frames import read_good_folder
     from line_inspector.training.model_training import train_model
     from line_inspector.training.progress import show_progress
+    from line_inspector.training.promise import promise_for
 
     refuse_existing(out)
     good = read_good_folder(good_dir, options.architecture.image_size_px)
-    with _cancelled_by_ctrl_c() as cancelled, show_progress() as on_progress:
+    remark = promise_for(len(good), options.false_reject_rate, options.outlined_share).remark
+    with _cancelled_by_ctrl_c() as cancelled, show_progress(remark) as on_progress:
         return train_model(good, out, options, budget, on_progress=on_progress, cancelled=cancelled.is_set)
 
 

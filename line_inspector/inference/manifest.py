@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from line_inspector.inference.scale import AS_IT_IS, LIMIT, ScoreScale
+
 FORMAT_VERSION = 1
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -21,8 +23,10 @@ class Preprocessing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Contents of manifest.json.
 
-    `threshold` is an image score in 0..1: a part whose score reaches it is rejected. `architecture` holds the fields
-    of `line_inspector.model.adps.Architecture`. `calibration`, `lineage` and `metrics` are records for people and for
+    `scale` brings the network's scores to the stable scale, on which all other numbers are: `threshold` is an image
+    score in 0..1: a part whose score reaches it is rejected; a pixel that reaches `pixel_threshold` is outlined.
+    A model without the two is one whose own scores count. `architecture` holds the fields of
+    `line_inspector.model.adps.Architecture`. `calibration`, `lineage` and `metrics` are records for people and for
     promotion; their keys belong to whoever wrote them. `files` maps a path relative to the directory, with forward
     slashes, to its sha256 in hexadecimal. `created_utc` is ISO 8601.
     """
@@ -33,14 +37,17 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     architecture: dict[str, Any]
     preprocessing: Preprocessing
     threshold: float
+    pixel_threshold: float = LIMIT
+    scale: ScoreScale = AS_IT_IS
     calibration: dict[str, Any]
     lineage: dict[str, Any]
     metrics: dict[str, Any]
     files: dict[str, str]
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.threshold) or not 0.0 <= self.threshold <= 1.0:
-            raise ValueError(f"the threshold must lie in 0..1, got {self.threshold}")
+        for threshold in (self.threshold, self.pixel_threshold):
+            if not math.isfinite(threshold) or not 0.0 <= threshold <= 1.0:
+                raise ValueError(f"the threshold must lie in 0..1, got {threshold}")
 
 
 class _FormatOnly(msgspec.Struct):

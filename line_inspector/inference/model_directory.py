@@ -33,6 +33,7 @@ from line_inspector.inference.manifest import (
     encode_manifest,
 )
 from line_inspector.inference.preprocess import COLOUR_ORDER, RESIZE, to_model_input
+from line_inspector.inference.scale import AS_IT_IS, LIMIT, ScoreScale
 from line_inspector.inference.signed_directory import (
     MANIFEST,
     SignedDirectory,
@@ -57,6 +58,8 @@ def write_model_directory(
     model: ADPS,
     *,
     threshold: float,
+    pixel_threshold: float = LIMIT,
+    scale: ScoreScale = AS_IT_IS,
     golden_frames: Sequence[NDArray[np.uint8]],
     version: str | None = None,
     calibration: dict[str, Any],
@@ -67,11 +70,12 @@ def write_model_directory(
     """Write `model` into the new folder `path`, whole or not at all, and return its manifest.
 
     `golden_frames` are raw camera frames, uint8 (H, W) or BGR (H, W, 3); their scores are computed here, in fp32 on
-    the model's device. `calibration_frames` are images as the model sees them, uint8 RGB (S, S, 3). `version` defaults
-    to the time of writing. Raises InputError where `path` exists.
+    the model's device, on the stable scale that `scale` makes, as both thresholds are. `calibration_frames` are images
+    as the model sees them, uint8 RGB (S, S, 3). `version` defaults to the time of writing. Raises InputError where
+    `path` exists.
     """
     with whole_or_not_at_all(path) as partial:
-        files = _write_payload(partial, model, golden_frames, calibration_frames)
+        files = _write_payload(partial, model, scale, golden_frames, calibration_frames)
         written = datetime.now(UTC)
         manifest = Manifest(
             format_version=FORMAT_VERSION,
@@ -80,6 +84,8 @@ def write_model_directory(
             architecture=asdict(model.architecture),
             preprocessing=Preprocessing(model.architecture.image_size_px, COLOUR_ORDER, RESIZE),
             threshold=threshold,
+            pixel_threshold=pixel_threshold,
+            scale=scale,
             calibration=calibration,
             lineage=lineage,
             metrics=metrics,
@@ -161,6 +167,7 @@ def require_writable(path: Path, size_bytes: int) -> None:
 def _write_payload(
     folder: Path,
     model: ADPS,
+    scale: ScoreScale,
     golden_frames: Sequence[NDArray[np.uint8]],
     calibration_frames: Sequence[NDArray[np.uint8]],
 ) -> dict[str, str]:
@@ -173,7 +180,7 @@ def _write_payload(
     for number, frame in enumerate(golden_frames):
         name = f"{number:02d}.png"
         payload[f"golden/{name}"] = cv2.imencode(".png", frame)[1].tobytes()
-        scores[name] = _score(model, frame)
+        scores[name] = scale.of(_score(model, frame))
     payload[GOLDEN_SCORES] = msgspec.json.format(msgspec.json.encode(scores), indent=2) + b"\n"
     for number, image in enumerate(calibration_frames):
         payload[f"{CALIBRATION}/{number:03d}.png"] = cv2.imencode(".png", image[:, :, ::-1])[1].tobytes()

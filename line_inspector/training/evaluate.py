@@ -50,6 +50,7 @@ class Evaluation:
     overall: Scores
     per_defect: dict[str, Scores]
     threshold: float
+    pixel_threshold: float
     good_rejected: int
     defective_accepted: int
     ms_per_image: float
@@ -87,6 +88,7 @@ def evaluate(engine: Engine, cases: Sequence[Case]) -> Evaluation:
         overall=_score(cases),
         per_defect={d: _score([*good, *(case for case in cases if case.image.defect == d)]) for d in defects},
         threshold=engine.threshold,
+        pixel_threshold=engine.pixel_threshold,
         good_rejected=sum(case.score >= engine.threshold for case in good),
         defective_accepted=sum(case.image.is_defective and case.score < engine.threshold for case in cases),
         ms_per_image=median(case.inference_ms for case in cases),

@@ -1,7 +1,7 @@
 """From good images to a finished model directory: build, fit, calibrate, write. What `train` and `retrain` call."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import timm
 import torch
-from numpy.typing import NDArray
 
 from line_inspector.errors import InputError
 from line_inspector.inference.manifest import Manifest
@@ -22,18 +21,19 @@ from line_inspector.inference.model_directory import (
 from line_inspector.inference.signed_directory import refuse_existing
 from line_inspector.model.adps import ADPS
 from line_inspector.training.budget import Budget
-from line_inspector.training.calibrate import Calibration, calibrate
+from line_inspector.training.calibrate import calibrate
 from line_inspector.training.fit import Fitted, fit
 from line_inspector.training.good_frames import GoodFrames
 from line_inspector.training.model_building import build_forger, build_model
 from line_inspector.training.options import TrainingOptions
 from line_inspector.training.progress import Progress
+from line_inspector.training.promise import Promise, promise_for
 from line_inspector.training.prototype_fitting import fit_prototypes
-from line_inspector.training.selection import image_scores, looks_at
+from line_inspector.training.selection import image_heats, looks_at
 from line_inspector.training.splits import Split, split_good_images
 
 GOLDEN_FRAMES = 4
-MOST_HANDED_ON = 200  # calibration frames: four times what 2 % false rejects take
+MOST_HANDED_ON = 200  # calibration frames: four times what 2 % false rejects take; more where the promise takes more
 HANDED_ON_BYTES = 30_000_000
 WRITING_S = 3.0
 PROBES = 3  # the quickest counts: another program may have run beside one of them
@@ -55,27 +55,32 @@ def train_model(
     `parent`: a model directory to start from instead of the backbone's ImageNet weights (the nightly loop); its
     architecture is then the new model's, and the frames that were handed on with it calibrate, too. `cancelled` is
     asked before every step and ends the training; the best model so far is calibrated and written all the same.
-    Raises InputError for unusable weights, options or folders, before the training where that can be known.
+    Raises InputError for unusable weights, options or folders, and for a promise that takes more images, before the
+    training where that can be known.
     """
     refuse_existing(out)
+    handed_on = good.pixels[:0] if parent is None else read_calibration_frames(parent)
+    promise = _promise(good, options, parent, len(handed_on))
     torch.manual_seed(options.seed)
     model, source = build_model(options, parent)
     options = replace(options, architecture=model.architecture)
     _require_size(good, options)
     require_writable(out, _size_bytes(model))
-    split = split_good_images(good.pixels, options.held_out_share, options.choice_share)
-    calibration_sets = _calibration_sets(good, split, parent)
+    split = split_good_images(good.pixels, options.held_out_share, options.choice_share, promise.images)
+    held_out = good.pixels[split.calibration]
     fit_prototypes(model, good.pixels[split.train], options.seed)
     forger = build_forger(good, split.train, options)
-    budget.reserve_s = _measure_reserve_s(model, good, len(split.choice), sum(map(len, calibration_sets)))
+    budget.reserve_s = _measure_reserve_s(model, good, len(split.choice), len(held_out) + len(handed_on))
     fitted = fit(model, good, split, forger, options, budget, on_progress, cancelled)
-    calibration = _calibrated(model, calibration_sets, options)
+    scale, calibration = calibrate(image_heats(model, held_out), image_heats(model, handed_on), promise)
     return write_model_directory(
         out,
         model,
         threshold=calibration.threshold,
+        pixel_threshold=calibration.pixel_threshold,
+        scale=scale,
         golden_frames=[good.frame(index) for index in split.calibration[:GOLDEN_FRAMES]],
-        calibration_frames=list(calibration_sets[-1][:MOST_HANDED_ON]),
+        calibration_frames=list(handed_on if len(handed_on) else held_out[: max(MOST_HANDED_ON, promise.images)]),
         version=version,
         calibration=calibration.as_record(),
         lineage={
@@ -107,28 +112,23 @@ def _size_bytes(model: ADPS) -> int:
     return int(2 * sum(tensor.nbytes for tensor in model.state_dict().values()) + 2 * HANDED_ON_BYTES)
 
 
-def _calibration_sets(good: GoodFrames, split: Split, parent: Path | None) -> list[NDArray[np.uint8]]:
-    """The held-out images, and last the frames that every later model's threshold is held to."""
-    handed_on = good.pixels[:0] if parent is None else read_calibration_frames(parent)
-    held_out = good.pixels[split.calibration]
-    return [held_out, handed_on] if len(handed_on) else [held_out]
-
-
-def _calibrated(model: ADPS, sets: Sequence[NDArray[np.uint8]], options: TrainingOptions) -> Calibration:
-    """The highest of the thresholds that the sets ask for.
-
-    Logged parts have passed an earlier model, so by themselves they would let each night's threshold reject a little
-    more than the one before; the handed-on frames, which nobody has sifted, forbid that.
-    """
-    asked = [calibrate(image_scores(model, pixels), options.false_reject_rate) for pixels in sets]
-    return max(asked, key=lambda calibration: calibration.threshold)
+def _promise(good: GoodFrames, options: TrainingOptions, parent: Path | None, handed_on: int) -> Promise:
+    """What the model will promise. Raises InputError where the images cannot support it."""
+    before = None if parent is None else read_manifest(parent).calibration.get("false_reject_rate")
+    return promise_for(
+        len(good),
+        options.false_reject_rate,
+        options.outlined_share,
+        handed_on=handed_on or None,
+        promised_before=before,
+    )
 
 
 def _measure_reserve_s(model: ADPS, good: GoodFrames, for_choice: int, for_calibration: int) -> float:
     """How long the last look, the calibration and the writing will take, with a margin."""
     probe = good.pixels[[0] * 8]
-    image_scores(model, probe)
-    per_image_s = min(_seconds(lambda: image_scores(model, probe)) for _ in range(PROBES)) / len(probe)
+    image_heats(model, probe)
+    per_image_s = min(_seconds(lambda: image_heats(model, probe)) for _ in range(PROBES)) / len(probe)
     images = looks_at(for_choice) + for_calibration + GOLDEN_FRAMES
     return WRITING_S + 2.0 * per_image_s * images
 

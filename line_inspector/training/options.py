@@ -22,8 +22,10 @@ class TrainingOptions:
     `structural_share`: forgeries from defects.py; the others are DRAEM's textures. `turned_share`: images turned by 90
     degrees either way (the paper's 0.3). `on_product`: defects are forged on the product where it stands out against a
     plain ground, not beside it. `texture_folder`: further textures, such as the DTD data set.
-    `held_out_share` of the good images is never trained on; `choice_share` of those is for choosing the checkpoint, the
-    others for the threshold at `false_reject_rate`. `checks`: how often the forged held-out images are looked at.
+    `held_out_share` of the good images is never trained on, or more, up to half, where the promise takes more;
+    `choice_share` of those is for choosing the checkpoint, the others for the promise: at most `false_reject_rate` of
+    good parts rejected, on average at most `outlined_share` of a good part's area outlined. None is the least that the
+    images support, see promise.py. `checks`: how often the forged held-out images are looked at.
     `device`: "auto" takes CUDA where there is one.
     `threads`: of PyTorch; None leaves its default, one per core. Beside a busy line, 1 is faster than 2 that wait for
     each other. `seed` fixes everything but the budget's clock.
@@ -46,7 +48,8 @@ class TrainingOptions:
     texture_folder: Path | None = None
     held_out_share: float = 0.2
     choice_share: float = 0.25
-    false_reject_rate: float = 0.02
+    false_reject_rate: float | None = None
+    outlined_share: float | None = None
     checks: int = 4
     device: str = "auto"
     threads: int | None = None

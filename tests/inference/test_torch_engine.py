@@ -13,8 +13,14 @@ from line_inspector.inference.build import build_engine
 from line_inspector.inference.engine import Engine, Finding, FrameFault
 from line_inspector.inference.folding import fold_batch_norm
 from line_inspector.inference.load import load_verified_engine, load_verified_openvino_engine
-from line_inspector.inference.model_directory import read_manifest, read_model_directory
+from line_inspector.inference.model_directory import (
+    read_golden,
+    read_manifest,
+    read_model_directory,
+    write_model_directory,
+)
 from line_inspector.inference.preprocess import to_model_input
+from line_inspector.inference.scale import LIMIT, ScoreScale
 from line_inspector.inference.torch_engine import TorchEngine
 from line_inspector.messages import HEAT_SIDE_PX, Reason
 from line_inspector.model.adps import ADPS
@@ -159,3 +165,33 @@ def test_folding_is_dropped_where_it_would_change_the_answer(build_tiny_model: C
     model = build_tiny_model()
     model.segmentation.head = torch.nn.Sequential(model.segmentation.head, Past(2)).eval()
     assert fold_batch_norm(model) is model
+
+
+def test_everything_it_says_is_on_the_stable_scale(
+    tmp_path: Path, build_tiny_model: Callable[..., ADPS], frames: list
+) -> None:
+    """The frames' own scores set the scale: the second lowest is the limit, the lowest one typical."""
+    model = build_tiny_model()
+    typical, limit, *_ = sorted(float(own.max()) for own in plain_maps(model, frames))
+    scale = ScoreScale(limit, min(typical, limit))
+    write_model_directory(
+        tmp_path / "scaled",
+        model,
+        threshold=LIMIT,
+        pixel_threshold=0.3,
+        scale=scale,
+        golden_frames=frames,
+        calibration={},
+        lineage={},
+        metrics={},
+    )
+    engine = build_engine(*read_model_directory(tmp_path / "scaled"), "cpu")
+    assert (engine.threshold, engine.pixel_threshold) == (LIMIT, 0.3)
+    findings, maps = engine.infer(frames), engine.anomaly_maps(frames)
+    golden = [score for _, score in read_golden(tmp_path / "scaled")]
+    for finding, full, own, expected in zip(findings, maps, plain_maps(model, frames), golden, strict=True):
+        assert finding.score == full.max() == pytest.approx(scale.of(float(own.max())), abs=1e-3)
+        assert finding.score == pytest.approx(expected, abs=1e-3)
+        np.testing.assert_allclose(full, scale.apply(torch.from_numpy(own)).numpy(), atol=1e-3)
+        assert abs(int(finding.heat.max()) - 255 * finding.score) <= 0.51
+    load_verified_engine(tmp_path / "scaled", "cpu")

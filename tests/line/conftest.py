@@ -41,6 +41,8 @@ def second_model_dir(model_dir: Path) -> Path:
         folder,
         model,
         threshold=manifest.threshold,
+        pixel_threshold=manifest.pixel_threshold,
+        scale=manifest.scale,
         golden_frames=frames,
         version="second",
         calibration=manifest.calibration,

@@ -162,7 +162,7 @@ def test_a_mask_is_whatever_is_not_zero_sampled_at_pixel_centres(tmp_path: Path,
 class Fixed:
     """Only what `evaluate` asks of an engine."""
 
-    version, threshold, image_size_px = "v0", 0.5, 8
+    version, threshold, pixel_threshold, image_size_px = "v0", 0.5, 0.4, 8
 
 
 def case(dataset: Path, defect: str, name: str, score: float, marked: bool) -> Case:
@@ -193,11 +193,11 @@ def test_the_summary_counts_verdicts_and_leaves_unmasked_images_out_of_pixel_met
 
 def test_the_sheet_shows_a_case_without_mask_and_few_cases(dataset: Path) -> None:
     cases = [case(dataset, "good", "0.png", 0.4, marked=False), case(dataset, "stain", "6.png", 0.9, marked=False)]
-    sheet = draw_sheet(cases, 0.5)
+    sheet = draw_sheet(cases, 0.5, 0.5)
     assert sheet.dtype == np.uint8 and sheet.ndim == 3
     outlined = (sheet == OUTLINE_COLOUR).all(axis=2).sum()
-    assert outlined > 0  # around the one place of the stain that is above the threshold
-    assert (draw_sheet(cases, 0.95) == OUTLINE_COLOUR).all(axis=2).sum() == 0
+    assert outlined > 0  # around the one place of the stain that is above the pixels' threshold
+    assert (draw_sheet(cases, 0.5, 0.95) == OUTLINE_COLOUR).all(axis=2).sum() == 0
 
 
 def test_a_defect_too_small_for_the_models_size_still_counts(tmp_path: Path) -> None:
