@@ -228,8 +228,7 @@ class TrainingSettings(Section):
         None,
         gt=0,
         le=0.5,
-        description="share of good parts rejected at most; a night whose frames cannot support it is skipped. "
-        "Left out: what the model in service promises, or better",
+        description="share of good parts rejected at most, or no new model; that of the model in service when left out",
     )
 
     @model_validator(mode="after")

@@ -45,17 +45,17 @@ def read_good_frames(paths: Sequence[Path], size_px: int) -> GoodFrames:
     Raises InputError for a file that is missing, unreadable, truncated, not 8-bit, with alpha or tiny (the file is
     named: a picture nobody can read must not be skipped in silence), and for fewer than FEWEST_IMAGES.
     """
-    _require_enough(len(paths), paths)
+    _require_enough(len(paths), "good images", paths)
     good = GoodFrames(tuple(paths), read_images(paths, size_px))
     once = different(good.pixels)
-    _require_enough(len(once), paths)
+    _require_enough(len(once), "different good images", paths)
     return good if len(once) == len(good) else good.part(once)
 
 
-def _require_enough(count: int, paths: Sequence[Path]) -> None:
+def _require_enough(count: int, of_what: str, paths: Sequence[Path]) -> None:
     if count < FEWEST_IMAGES:
         where = str(paths[0].parent) if paths else "the set of good images"
-        raise InputError(f"only {count} different good images", where, f"Give at least {FEWEST_IMAGES}, better 110.")
+        raise InputError(f"only {count} {of_what}", where, f"Give at least {FEWEST_IMAGES}, better 110.")
 
 
 def read_images(paths: Sequence[Path], size_px: int) -> NDArray[np.uint8]:

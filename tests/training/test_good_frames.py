@@ -60,7 +60,7 @@ def test_missing_empty_and_nearly_empty_folders(tmp_path: Path, folder: Path) ->
     with pytest.raises(InputError, match="no image"):
         read_good_folder(tmp_path / "empty", 64)
     (folder / "00.png").unlink()
-    with pytest.raises(InputError, match=f"only {FEWEST_IMAGES - 1} different good images"):
+    with pytest.raises(InputError, match=f"only {FEWEST_IMAGES - 1} good images"):
         read_good_folder(folder, 64)
 
 
