@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from line_inspector.model.architecture import Architecture as Architecture
 from line_inspector.model.backbones import Backbone
 from line_inspector.model.comparison import build_comparison, distance_logits
+from line_inspector.model.novelty import Novelty, beside
 from line_inspector.model.segmentation import PostSegmentation
 from line_inspector.model.student import PatchStudent
 
@@ -56,10 +57,13 @@ class ADPS(nn.Module):
         patch_px = architecture.image_size_px // architecture.patches_per_side
         self.student = PatchStudent(student, patch_px, architecture.whole_stages)
         self.comparisons = nn.ModuleList()
+        self.novelty: Novelty | None = None
         self.segmentation: PostSegmentation | None = None
         if architecture.post_segmentation:
             self.comparisons.extend(build_comparison(architecture, channels) for channels in student.channels)
-            self.segmentation = PostSegmentation(student.channels, architecture.segmentation_widths)
+            self.novelty = Novelty(architecture.novelty, student.channels) if architecture.novelty else None
+            channels = [count + (self.novelty is not None) for count in student.channels]
+            self.segmentation = PostSegmentation(channels, architecture.segmentation_widths)
         self.register_buffer("mean", torch.tensor(self.teacher.mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(self.teacher.std).view(1, -1, 1, 1))
 
@@ -80,7 +84,9 @@ class ADPS(nn.Module):
         """
         with torch.no_grad():
             teacher: list[Tensor] = self.teacher(images)
+            novelty = None if self.novelty is None else self.novelty(teacher)
         if windows is not None:
+            novelty = None if novelty is None else windows.crop(novelty, images.shape[-1])
             teacher = [windows.crop(features, images.shape[-1]) for features in teacher]
             images = windows.crop(images, images.shape[-1])
         student: list[Tensor] = self.student(images)
@@ -88,6 +94,8 @@ class ADPS(nn.Module):
         if self.segmentation is None:
             return Output(distance_logits(teacher, student, size), teacher, student)
         compared = [c(t, s) for c, t, s in zip(self.comparisons, teacher, student, strict=True)]
+        if novelty is not None:
+            compared = [beside(features, novelty) for features in compared]
         return Output(self.segmentation(compared, size), teacher, student)
 
     def anomaly_map(self, images: Tensor) -> Tensor:

@@ -15,7 +15,8 @@ class Architecture:
     pixels of the model's image.
 
     What we added: `prototypes` per stage, from which the weight mask block measures the teacher's features
-    (prototypes.py); 0 is the paper's block, which takes the features themselves.
+    (prototypes.py), and as many for one channel of `novelty` (novelty.py). 0 is the paper's block, which takes the
+    features themselves, and no such channel.
 
     What the paper ablates, its own choice first: `comparison` is how teacher and student meet, by the weight mask
     block, by their raw difference, or by both side by side through a 1x1 convolution. `post_segmentation` off leaves
@@ -30,6 +31,7 @@ class Architecture:
     segmentation_widths: tuple[int, ...] = (64, 32)
     sigma_px: float = 2.0
     prototypes: int = 512
+    novelty: int = 512
     comparison: Literal["weight-mask", "difference", "concatenation"] = "weight-mask"
     post_segmentation: bool = True
     whole_stages: int = 0
@@ -44,7 +46,7 @@ class Architecture:
             )
         if not 0 <= self.whole_stages < len(self.strides):
             raise ValueError(f"whole_stages must leave one of {len(self.strides)} stages, got {self.whole_stages}")
-        if self.prototypes < 0:
-            raise ValueError(f"prototypes must not be negative, got {self.prototypes}")
+        if min(self.prototypes, self.novelty) < 0:
+            raise ValueError(f"prototypes and novelty must not be negative, got {self.prototypes}, {self.novelty}")
         if self.sigma_px < 0:
             raise ValueError(f"sigma_px must not be negative, got {self.sigma_px}")

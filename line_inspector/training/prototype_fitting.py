@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.cluster import MiniBatchKMeans
+from torch import Tensor
 
 from line_inspector.model.adps import ADPS
 from line_inspector.model.prototypes import Prototypes
@@ -19,40 +20,49 @@ Vectors = NDArray[np.float32]
 
 
 def fit_prototypes(model: ADPS, pixels: Pixels, seed: int) -> None:
-    """Set the prototypes of `model`, if it has any, from good images, uint8 RGB (N, S, S, 3).
+    """Set the prototypes and the novelty of `model`, if it has them, from good images, uint8 RGB (N, S, S, 3).
 
-    Prototypes that were fitted before, in a parent, are where the search starts, and those that none of these images
-    needs stay as they are: a variety that last night did not bring is not forgotten.
+    What was fitted before, in a parent, is where the search starts, and what none of these images needs stays as it is:
+    a variety that last night did not bring is not forgotten.
     """
     of_stages = [m for m in model.comparisons.modules() if isinstance(m, Prototypes)]
-    if not of_stages:
+    if not of_stages and model.novelty is None:
         return
     rng = np.random.default_rng([seed, 5])
     chosen = pixels[np.sort(rng.permutation(len(pixels))[:MOST_IMAGES])]
-    vectors = [np.concatenate(stage) for stage in zip(*_drawn(model, chosen, rng), strict=True)]
-    for prototypes, of_stage in zip(of_stages, vectors, strict=True):
-        _fit_stage(prototypes, of_stage, seed)
+    vectors = [np.concatenate(drawn) for drawn in zip(*_drawn(model, chosen, rng), strict=True)]
+    for prototypes, of_stage in zip(of_stages, vectors, strict=False):
+        nearest = _search(prototypes.centres, of_stage, seed)
+        prototypes.spread.fill_(max(float(nearest.square().mean()), 1e-6))
+    if model.novelty is not None:
+        nearest = _search(model.novelty.centres, vectors[-1], seed)
+        model.novelty.mean.fill_(float(nearest.mean()))
+        model.novelty.deviation.fill_(max(float(nearest.std(correction=0)), 1e-3))
 
 
 def _drawn(model: ADPS, pixels: Pixels, rng: np.random.Generator) -> Iterator[list[Vectors]]:
-    """Per batch of images, some feature vectors (n, C) of each stage."""
+    """Per batch of images, some feature vectors (n, C) of each stage, and last some of the novelty's neighbourhoods."""
     share = MOST_VECTORS / len(pixels)
     for start in range(0, len(pixels), BATCH):
         images = torch.from_numpy(pixels[start : start + BATCH]).permute(0, 3, 1, 2).to(model.mean.device)
         with torch.inference_mode():
-            stages = [f.permute(0, 2, 3, 1).flatten(0, 2).float().cpu() for f in model.teacher(model.normalise(images))]
-        yield [f.numpy()[rng.permutation(len(f))[: int(np.ceil(share * len(images)))]] for f in stages]
+            stages: list[Tensor] = model.teacher(model.normalise(images))
+            maps = [features.permute(0, 2, 3, 1) for features in stages]
+            if model.novelty is not None:
+                maps.append(model.novelty.neighbourhoods(stages))
+            rows = [each.flatten(0, 2).float().cpu().numpy() for each in maps]
+        yield [each[rng.permutation(len(each))[: int(np.ceil(share * len(images)))]] for each in rows]
 
 
-def _fit_stage(prototypes: Prototypes, vectors: Vectors, seed: int) -> None:
-    count = len(prototypes.centres)
+def _search(centres: Tensor, vectors: Vectors, seed: int) -> Tensor:
+    """Set `centres` (K, C) by k-means; returns each vector's distance to the nearest, (n,)."""
+    count = len(centres)
     vectors = np.resize(vectors, (max(count, len(vectors)), vectors.shape[1]))  # k-means wants as many as prototypes
-    start = prototypes.centres.cpu().numpy()
+    start = centres.cpu().numpy()
     if not start.any():
         start = vectors[np.random.default_rng([seed, 6]).permutation(len(vectors))[:count]]
     search = MiniBatchKMeans(count, init=start, n_init=1, batch_size=4096, max_iter=10, random_state=0)
     search.set_params(reassignment_ratio=0.0, compute_labels=False).fit(vectors)
-    centres = torch.from_numpy(np.ascontiguousarray(search.cluster_centers_, dtype=np.float32))
-    nearest = torch.cdist(torch.from_numpy(vectors[:MOST_VECTORS]), centres).amin(dim=1).square()
-    prototypes.centres.copy_(centres)
-    prototypes.spread.fill_(max(float(nearest.mean()), 1e-6))
+    found = torch.from_numpy(np.ascontiguousarray(search.cluster_centers_, dtype=np.float32))
+    centres.copy_(found)
+    return torch.cdist(torch.from_numpy(vectors), found).amin(dim=1)
