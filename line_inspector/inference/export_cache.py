@@ -39,6 +39,8 @@ def cached_openvino_forward(model_dir: Path, manifest: Manifest, cache: Path, th
                 except InputError as e:
                     log.warning("%s It is made again.", e)
                     shutil.rmtree(export)
+            for cut_short in cache.glob(f".{model_dir.name}.*.partial"):  # by a worker that was killed
+                shutil.rmtree(cut_short)
             _export_in_child(model_dir, export, lock.fileno())
             return _read(export, manifest, threads)
     except OSError as e:

@@ -1,4 +1,4 @@
-"""Speed of the CPU engine: ways forward measured side by side, so that the ratios hold on a busy machine.
+"""Speed of the CPU engines: ways forward measured side by side, so that the ratios hold on a busy machine.
 
     python tests/benchmarks/engine.py [--rounds 15] [--threads N]
 
@@ -8,15 +8,19 @@ largest difference of its anomaly maps from plain torch's; then the whole engine
 
 import argparse
 import copy
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 
 import numpy as np
 import torch
 
+from line_inspector.inference import openvino_export
 from line_inspector.inference.cpu import cpu_forward
 from line_inspector.inference.folding import fold_batch_norm
+from line_inspector.inference.graph import capture
 from line_inspector.inference.preprocess import to_model_input
 from line_inspector.model.adps import ADPS
 from line_inspector.model.architecture import Architecture
@@ -55,7 +59,15 @@ def build_ways() -> dict[str, Forward]:
         "channels last": plain(copy.deepcopy(model), torch.channels_last),
         "folded": plain(fold_batch_norm(model), torch.contiguous_format),
         "as the engine does": cpu_forward(copy.deepcopy(model)),
+        "OpenVINO's engine": openvino(model),
     }
+
+
+def openvino(model: ADPS) -> Forward:
+    with tempfile.TemporaryDirectory() as folder:
+        openvino_export.write(capture(model), Path(folder))
+        content = {name: (Path(folder) / name).read_bytes() for name in openvino_export.FILES}
+    return openvino_export.load(content, torch.get_num_threads())
 
 
 def plain(model: ADPS, memory_format: torch.memory_format) -> Forward:
