@@ -9,8 +9,9 @@ from line_inspector.inference.export_cache import cached_openvino_forward
 from line_inspector.inference.model_directory import read_golden, read_model_directory
 from line_inspector.inference.torch_engine import TorchEngine
 
-# Largest change of a golden frame's score between two machines or devices in fp32: kernels differ by some 1e-5, a
-# wrong weight or a wrong colour order by far more than this.
+# Largest change of a golden frame's score between two machines or devices in fp32: kernels differ by some 1e-5, which
+# the stable scale magnifies by less than ten, but close to a limit near 1. A wrong weight or a wrong colour order
+# moves it far more.
 GOLDEN_TOLERANCE = 0.01
 
 

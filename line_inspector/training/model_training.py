@@ -34,7 +34,7 @@ from line_inspector.training.splits import Split, split_good_images
 
 GOLDEN_FRAMES = 4
 MOST_HANDED_ON = 200  # calibration frames: four times what 2 % false rejects take; more where the promise takes more
-HANDED_ON_BYTES = 30_000_000
+HANDED_ON_FRAME_BYTES = 150_000
 WRITING_S = 3.0
 PROBES = 3  # the quickest counts: another program may have run beside one of them
 
@@ -65,7 +65,7 @@ def train_model(
     model, source = build_model(options, parent)
     options = replace(options, architecture=model.architecture)
     _require_size(good, options)
-    require_writable(out, _size_bytes(model))
+    require_writable(out, _size_bytes(model, promise))
     split = split_good_images(good.pixels, options.held_out_share, options.choice_share, promise.images)
     held_out = good.pixels[split.calibration]
     fit_prototypes(model, good.pixels[split.train], options.seed)
@@ -107,9 +107,10 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.monotonic() - started_s
 
 
-def _size_bytes(model: ADPS) -> int:
+def _size_bytes(model: ADPS, promise: Promise) -> int:
     """About what the model directory will take, with room to spare."""
-    return int(2 * sum(tensor.nbytes for tensor in model.state_dict().values()) + 2 * HANDED_ON_BYTES)
+    frames = max(MOST_HANDED_ON, promise.images)
+    return int(2 * sum(tensor.nbytes for tensor in model.state_dict().values()) + 2 * frames * HANDED_ON_FRAME_BYTES)
 
 
 def _promise(good: GoodFrames, options: TrainingOptions, parent: Path | None, handed_on: int) -> Promise:

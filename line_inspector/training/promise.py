@@ -100,6 +100,7 @@ def _remark(good_images: int, rate: float) -> str:
 def _refusal(share: float, is_rate: bool, good_images: int, handed_on: int | None) -> InputError:
     name = "false-reject rate" if is_rate else "outlined share"
     option = "--false-reject-rate" if is_rate else "--outlined-share"
+    also = " (training.false_reject_rate in a line file)" if is_rate else ""
     needed = images_needed(share)
     if handed_on is not None and handed_on < needed:
         what = f"{handed_on} held-out frames came with the model in service, a promise of {share:.2%} takes {needed}"
@@ -107,4 +108,4 @@ def _refusal(share: float, is_rate: bool, good_images: int, handed_on: int | Non
     in_all = good_images_needed(needed)
     what = f"{good_images} good images cannot promise {share:.2%}: that takes {in_all}, {needed} of them held out"
     least = math.ceil(1000 * best_rate(most_for_calibration(good_images))) / 1000
-    return InputError(what, name, f"Take more pictures, or ask for what these support: {option} {least:g}.")
+    return InputError(what, name, f"Take more pictures, or ask for what these support: {option} {least:g}{also}.")

@@ -28,7 +28,8 @@ def split_good_images(pixels: Pixels, held_out_share: float, choice_share: float
     """Split images (N, S, S, 3): on average `held_out_share` of them are held out, `choice_share` of those for choice.
 
     More are held out, up to half, where `for_calibration` at least takes them (promise.py says how many there can be).
-    Who is held out then follows from the same lots, so that a growing set gives images back to training and takes none.
+    Who is held out then follows from the same lots, so that a growing set gives images back to training, and takes at
+    most the few that more choosing needs.
     """
     least = for_calibration + least_for_choice(len(pixels))
     train, held_out = hold_out(pixels, held_out_share, least, len(pixels) // 2, "held out")

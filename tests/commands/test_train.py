@@ -103,7 +103,10 @@ def _read_all(terminal: int) -> str:
         (["--steps", "2", "--textures", "nowhere"], "no such folder"),
         (["--steps", "2", "--backbone", "swin_tiny_patch4_window7_224"], "backbone swin_tiny_patch4_window7_224"),
         (["--steps", "2", "--false-reject-rate", "0.02"], "12 good images cannot promise 2.00%: that takes 108"),
-        (["--steps", "2", "--false-reject-rate", "0.02"], "ask for what these support: --false-reject-rate 0.2."),
+        (
+            ["--steps", "2", "--false-reject-rate", "0.02"],
+            "--false-reject-rate 0.2 (training.false_reject_rate in a",
+        ),
         (["--steps", "2", "--outlined-share", "0.05"], "--outlined-share 0.2"),
         (["--steps", "1", "--batch-size", "2", "--out", "/proc/nowhere/m"], "cannot be written"),
     ],
