@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from line_inspector.errors import InputError
-from line_inspector.inference.manifest import Manifest
+from line_inspector.inference.manifest import Manifest, decode_manifest, encode_manifest
 from line_inspector.inference.model_directory import (
     read_calibration_frames,
     read_manifest,
@@ -23,13 +24,18 @@ from line_inspector.inference.model_directory import (
 from line_inspector.model.adps import ADPS
 from line_inspector.training.budget import Budget
 from line_inspector.training.calibrate import Calibration, calibrate
-from line_inspector.training.fit import Fitted, fit
+from line_inspector.training.checkpoint import CheckpointFolder
+from line_inspector.training.fit import Fitted, Requests, fit
 from line_inspector.training.good_frames import GoodFrames
+from line_inspector.training.learner import Learner
 from line_inspector.training.model_building import build_forger, build_model
 from line_inspector.training.options import TrainingOptions
+from line_inspector.training.origin import Origin, origin_of
 from line_inspector.training.progress import Progress
-from line_inspector.training.selection import image_scores, looks_at
+from line_inspector.training.samples import Sampler
+from line_inspector.training.selection import forged_choice_set, image_scores, looks_at
 from line_inspector.training.splits import Split, split_good_images
+from line_inspector.training.team import ALONE, Team
 
 GOLDEN_FRAMES = 4
 MOST_HANDED_ON = 200  # calibration frames: four times what 2 % false rejects take
@@ -48,13 +54,20 @@ def train_model(
     version: str | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     cancelled: Callable[[], bool] = lambda: False,
+    paused: Callable[[], bool] = lambda: False,
+    checkpoint: CheckpointFolder | None = None,
+    team: Team = ALONE,
 ) -> Manifest:
     """Train on `good` within `budget`, calibrate, and write the new model directory `out`; returns its manifest.
 
     `parent`: a model directory to start from instead of the backbone's ImageNet weights (the nightly loop); its
     architecture is then the new model's, and the frames that were handed on with it calibrate, too. `cancelled` is
     asked before every step and ends the training; the best model so far is calibrated and written all the same.
-    Raises InputError for unusable weights, options or folders, before the training where that can be known.
+    `paused` ends it, too, but nothing is written besides the checkpoint. Where `checkpoint` holds one, the training
+    goes on from it; it is removed when a training that was not cancelled has written its model. `team`: the processes
+    that train it together, all of which call this alike.
+    Raises InputError for unusable weights, options or folders, before the training where that can be known, and
+    TrainingPausedError when paused.
     """
     refuse_existing(out)
     torch.manual_seed(options.seed)
@@ -66,9 +79,25 @@ def train_model(
     calibration_sets = _calibration_sets(good, split, parent)
     forger = build_forger(good, split.train, options)
     budget.reserve_s = _measure_reserve_s(model, good, len(split.choice), sum(map(len, calibration_sets)))
-    fitted = fit(model, good, split, forger, options, budget, on_progress, cancelled)
+    budget.count_steps(len(split.train), options.batch_size)
+    part = team.part(options.batch_size)
+    sampler = Sampler(good.pixels[split.train], forger, options.batch_size, options.seed, part)
+    choice_set = forged_choice_set(good.pixels[split.choice], forger, options.seed)
+    learner = Learner(model, options, team)
+    origin = origin_of(good, forger, options, budget, parent)
+    requests = _begin(learner, budget, origin, checkpoint, Requests(on_progress, cancelled, paused))
+    fitted = fit(learner, sampler, choice_set, budget, requests)
+    if fitted is None:
+        return decode_manifest(team.bytes_of_leader(b""))
     calibration = _calibrated(model, calibration_sets, options)
-    return write_model_directory(
+    lineage = {
+        "parent": None if parent is None else read_manifest(parent).version,
+        "weights_source": source,
+        "texture_source": forger.texture_source,
+        "seconds": round(budget.seconds_used(), 1),
+        **_lineage_of_fit(model, split, fitted, options),
+    }
+    manifest = write_model_directory(
         out,
         model,
         threshold=calibration.threshold,
@@ -76,15 +105,26 @@ def train_model(
         calibration_frames=list(calibration_sets[-1][:MOST_HANDED_ON]),
         version=version,
         calibration=calibration.as_record(),
-        lineage={
-            "parent": None if parent is None else read_manifest(parent).version,
-            "weights_source": source,
-            "texture_source": forger.texture_source,
-            "seconds": round(budget.seconds_used(), 1),
-            **_lineage_of_fit(model, split, fitted, options),
-        },
+        lineage=lineage,
         metrics={"forged_image_auroc": fitted.mark.image_auroc, "forged_pixel_ap": fitted.mark.pixel_ap},
     )
+    if checkpoint is not None and fitted.ended_by != "cancelled":
+        checkpoint.remove()
+    return decode_manifest(team.bytes_of_leader(encode_manifest(manifest)))
+
+
+def _begin(
+    learner: Learner, budget: Budget, origin: Origin, checkpoint: CheckpointFolder | None, requests: Requests
+) -> Requests:
+    """The first step, or the next one of a training that was interrupted; what was asked, and to write checkpoints."""
+    budget.begin_steps()
+    if checkpoint is None:
+        return requests
+    if learner.team.as_leader(checkpoint.exists):
+        packed = learner.team.bytes_of_leader(checkpoint.read() if learner.team.leads else b"")
+        checkpoint.restore(packed, learner, origin, budget)
+    save = partial(checkpoint.save, learner, origin, budget)
+    return replace(requests, save=save, save_is_due=lambda: checkpoint.is_due)
 
 
 def _require_size(good: GoodFrames, options: TrainingOptions) -> None:
@@ -139,7 +179,7 @@ def _lineage_of_fit(model: ADPS, split: Split, fitted: Fitted, options: Training
         "images_for_choice": len(split.choice),
         "steps": fitted.steps,
         "best_step": fitted.best_step,
-        "stopped_early": fitted.stopped_early,
+        "ended_by": fitted.ended_by,
         "options": options.as_record(),
         "device": model.mean.device.type,
         "versions": {"torch": str(torch.__version__), "timm": timm.__version__, "numpy": np.__version__},

@@ -59,7 +59,7 @@ def test_ctrl_c_writes_the_best_so_far(good_dir: Path, tmp_path: Path) -> None:
     assert "best model so far is being written" in err
     assert "steps" in out
     _, manifest = read_model_directory(tmp_path / "m")
-    assert manifest.lineage["stopped_early"]
+    assert manifest.lineage["ended_by"] == "cancelled"
 
 
 def test_a_terminal_gets_a_bar_with_loss_and_time_left(good_dir: Path, tmp_path: Path) -> None:

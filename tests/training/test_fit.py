@@ -88,7 +88,7 @@ def test_cancelling_keeps_the_best_so_far(good: GoodFrames, tmp_path: Path) -> N
         good, tmp_path / "m", OPTIONS, budget, on_progress=cancel_after_three, cancelled=cancelled.is_set
     )
     assert manifest.lineage["steps"] == 3
-    assert manifest.lineage["stopped_early"]
+    assert manifest.lineage["ended_by"] == "cancelled"
     read_model_directory(tmp_path / "m")
 
 
