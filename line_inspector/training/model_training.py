@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,16 +31,20 @@ from line_inspector.training.learner import Learner
 from line_inspector.training.model_building import build_forger, build_model
 from line_inspector.training.options import TrainingOptions
 from line_inspector.training.origin import Origin, origin_of
+from line_inspector.training.outcome import Outcome, maps_of
 from line_inspector.training.progress import Progress
-from line_inspector.training.samples import Sampler
-from line_inspector.training.selection import forged_choice_set, image_scores, looks_at
+from line_inspector.training.report import report_page
+from line_inspector.training.samples import Batch, Sampler
+from line_inspector.training.selection import forged_choice_set, image_scores
 from line_inspector.training.splits import Split, split_good_images
 from line_inspector.training.team import ALONE, Team
 
 GOLDEN_FRAMES = 4
 MOST_HANDED_ON = 200  # calibration frames: four times what 2 % false rejects take
 HANDED_ON_BYTES = 30_000_000
-WRITING_S = 3.0
+MOST_REPORTED = 100
+REPORTED_SAMPLES = 30  # about half of them are forged
+WRITING_S = 4.0
 PROBES = 3  # the quickest counts: another program may have run beside one of them
 
 
@@ -75,42 +79,92 @@ def train_model(
     options = replace(options, architecture=model.architecture)
     _require_size(good, options)
     require_writable(out, _size_bytes(model))
-    split = split_good_images(good.pixels, options.held_out_share, options.choice_share)
-    calibration_sets = _calibration_sets(good, split, parent)
-    forger = build_forger(good, split.train, options)
-    budget.reserve_s = _measure_reserve_s(model, good, len(split.choice), sum(map(len, calibration_sets)))
-    budget.count_steps(len(split.train), options.batch_size)
-    part = team.part(options.batch_size)
-    sampler = Sampler(good.pixels[split.train], forger, options.batch_size, options.seed, part)
-    choice_set = forged_choice_set(good.pixels[split.choice], forger, options.seed)
+    material = _material(good, options, parent, team)
+    budget.reserve_s = _measure_reserve_s(model, material)
+    budget.count_steps(len(material.split.train), options.batch_size)
     learner = Learner(model, options, team)
-    origin = origin_of(good, forger, options, budget, parent)
+    origin = origin_of(good, material.sampler.forger, options, budget, parent)
     requests = _begin(learner, budget, origin, checkpoint, Requests(on_progress, cancelled, paused))
-    fitted = fit(learner, sampler, choice_set, budget, requests)
+    fitted = fit(learner, material.sampler, material.choice_set, budget, requests)
     if fitted is None:
         return decode_manifest(team.bytes_of_leader(b""))
-    calibration = _calibrated(model, calibration_sets, options)
     lineage = {
         "parent": None if parent is None else read_manifest(parent).version,
         "weights_source": source,
-        "texture_source": forger.texture_source,
+        "texture_source": material.sampler.forger.texture_source,
         "seconds": round(budget.seconds_used(), 1),
-        **_lineage_of_fit(model, split, fitted, options),
+        "processes": team.size,
+        **_lineage_of_fit(model, material.split, fitted, options),
     }
-    manifest = write_model_directory(
+    manifest = _finish(out, model, material, fitted, options, lineage, version)
+    if checkpoint is not None and fitted.ended_by != "cancelled":
+        checkpoint.remove()
+    return decode_manifest(team.bytes_of_leader(encode_manifest(manifest)))
+
+
+@dataclass(frozen=True)
+class _Material:
+    """What a model is made of: good images, each with one job, and what is forged on them."""
+
+    good: GoodFrames
+    split: Split
+    calibration_sets: list[NDArray[np.uint8]]
+    sampler: Sampler
+    choice_set: Batch
+
+    @property
+    def reported(self) -> NDArray[np.uint8]:
+        """Held-out good images whose scores the report shows."""
+        return self.good.pixels[self.split.calibration[:MOST_REPORTED]]
+
+
+def _material(good: GoodFrames, options: TrainingOptions, parent: Path | None, team: Team) -> _Material:
+    split = split_good_images(good.pixels, options.held_out_share, options.choice_share)
+    forger = build_forger(good, split.train, options)
+    part = team.part(options.batch_size)
+    return _Material(
+        good=good,
+        split=split,
+        calibration_sets=_calibration_sets(good, split, parent),
+        sampler=Sampler(good.pixels[split.train], forger, options.batch_size, options.seed, part),
+        choice_set=forged_choice_set(good.pixels[split.choice], forger, options.seed),
+    )
+
+
+def _finish(
+    out: Path,
+    model: ADPS,
+    material: _Material,
+    fitted: Fitted,
+    options: TrainingOptions,
+    lineage: dict[str, Any],
+    version: str | None,
+) -> Manifest:
+    """Calibrate, report, write."""
+    calibration = _calibrated(model, material.calibration_sets, options)
+    outcome = Outcome(
+        name=version or out.name,
+        fitted=fitted,
+        calibration=calibration,
+        split=material.split,
+        good_scores=image_scores(model, material.reported),
+        choice_set=material.choice_set,
+        maps=maps_of(model, material.choice_set.images),
+        samples=replace(material.sampler, batch_size=REPORTED_SAMPLES, part=slice(None)).batch(0),
+        lineage=lineage,
+    )
+    return write_model_directory(
         out,
         model,
         threshold=calibration.threshold,
-        golden_frames=[good.frame(index) for index in split.calibration[:GOLDEN_FRAMES]],
-        calibration_frames=list(calibration_sets[-1][:MOST_HANDED_ON]),
+        golden_frames=[material.good.frame(index) for index in material.split.calibration[:GOLDEN_FRAMES]],
+        calibration_frames=list(material.calibration_sets[-1][:MOST_HANDED_ON]),
         version=version,
         calibration=calibration.as_record(),
         lineage=lineage,
         metrics={"forged_image_auroc": fitted.mark.image_auroc, "forged_pixel_ap": fitted.mark.pixel_ap},
+        report=report_page(outcome),
     )
-    if checkpoint is not None and fitted.ended_by != "cancelled":
-        checkpoint.remove()
-    return decode_manifest(team.bytes_of_leader(encode_manifest(manifest)))
 
 
 def _begin(
@@ -162,12 +216,14 @@ def _calibrated(model: ADPS, sets: Sequence[NDArray[np.uint8]], options: Trainin
     return max(asked, key=lambda calibration: calibration.threshold)
 
 
-def _measure_reserve_s(model: ADPS, good: GoodFrames, for_choice: int, for_calibration: int) -> float:
-    """How long the last look, the calibration and the writing will take, with a margin."""
-    probe = good.pixels[[0] * 8]
+def _measure_reserve_s(model: ADPS, material: _Material) -> float:
+    """How long the last look, the calibration, the report and the writing will take, with a margin."""
+    probe = material.good.pixels[[0] * 8]
     image_scores(model, probe)
     per_image_s = min(_seconds(lambda: image_scores(model, probe)) for _ in range(PROBES)) / len(probe)
-    images = looks_at(for_choice) + for_calibration + GOLDEN_FRAMES
+    for_calibration = sum(map(len, material.calibration_sets))
+    for_report = len(material.choice_set.images) + len(material.reported)
+    images = len(material.choice_set.images) + for_calibration + for_report + GOLDEN_FRAMES
     return WRITING_S + 2.0 * per_image_s * images
 
 

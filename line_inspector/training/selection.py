@@ -69,11 +69,6 @@ def forged_choice_set(pixels: NDArray[np.uint8], forger: Forger, seed: int) -> B
     return to_batch(images, masks)
 
 
-def looks_at(good_images: int) -> int:
-    """How many images one look at a choice set made from so many good images takes."""
-    return min(good_images, MOST_IMAGES) * (1 + FORGED_PER_IMAGE)
-
-
 def mark(model: ADPS, choice_set: Batch) -> Mark:
     """Judge the model, in eval mode, on a set of good and forged images. Raises InputError for one that diverged."""
     maps = np.concatenate([part.cpu().numpy() for part in anomaly_maps(model, choice_set.images)])
