@@ -78,7 +78,7 @@ def train_model(
     model, source = build_model(options, parent)
     options = replace(options, architecture=model.architecture)
     _require_size(good, options)
-    require_writable(out, _size_bytes(model))
+    require_writable(out, _size_bytes(model, checkpoint))
     material = _material(good, options, parent, team)
     budget.reserve_s = _measure_reserve_s(model, material)
     budget.count_steps(len(material.split.train), options.batch_size)
@@ -194,9 +194,10 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.monotonic() - started_s
 
 
-def _size_bytes(model: ADPS) -> int:
-    """About what the model directory will take, with room to spare."""
-    return int(2 * sum(tensor.nbytes for tensor in model.state_dict().values()) + 2 * HANDED_ON_BYTES)
+def _size_bytes(model: ADPS, checkpoint: CheckpointFolder | None) -> int:
+    """About what the model directory will take, and two checkpoints of four such states each, with room to spare."""
+    states = 2 if checkpoint is None else 10
+    return int(states * sum(tensor.nbytes for tensor in model.state_dict().values()) + 2 * HANDED_ON_BYTES)
 
 
 def _calibration_sets(good: GoodFrames, split: Split, parent: Path | None) -> list[NDArray[np.uint8]]:

@@ -19,6 +19,7 @@ from line_inspector.inference.model_directory import read_manifest, read_model_d
 MODULE = ["-m", "line_inspector", "train"]
 SMALL = ["--image-size-px", "64", "--patches-per-side", "2", "--batch-size", "4", "--device", "cpu"]
 OFTEN = ["--checkpoint-minutes", "0.001"]
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
@@ -40,10 +41,12 @@ def _run(words: list[str], launcher: tuple[str, ...] = ()) -> subprocess.Complet
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=ENVIRONMENT, check=False)
 
 
-def _interrupt_after_a_checkpoint(words: list[str], out: Path, number: int) -> subprocess.CompletedProcess[str]:
+def _interrupt_after_a_checkpoint(
+    words: list[str], out: Path, number: int, launcher: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
     record = out.parent / f".{out.name}.checkpoint" / "checkpoint.json"
     before = record.read_bytes() if record.exists() else None
-    command = [sys.executable, *words]
+    command = [sys.executable, *launcher, *words]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
     ) as running:
@@ -106,8 +109,7 @@ def test_resume_without_a_checkpoint_begins_and_says_so(good_dir: Path, tmp_path
 @pytest.mark.slow
 def test_two_processes_of_torchrun_learn_what_one_does(good_dir: Path, tmp_path: Path) -> None:
     """They share every batch; only the segmentation's batch norms see their own half of it, so it is not to the bit."""
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    together = _run(_words(good_dir, tmp_path / "two", "--steps", "12"), launcher)
+    together = _run(_words(good_dir, tmp_path / "two", "--steps", "12"), TORCHRUN)
     assert together.returncode == 0, together.stderr
     alone = _run(_words(good_dir, tmp_path / "one", "--steps", "12"))
     assert together.stdout.count("after 12 steps") == 1
@@ -115,4 +117,19 @@ def test_two_processes_of_torchrun_learn_what_one_does(good_dir: Path, tmp_path:
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
     _, manifest = read_model_directory(tmp_path / "two")
     assert manifest.lineage["steps"] == 12
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.slow
+def test_torchrun_told_to_stop_leaves_a_checkpoint_from_which_both_go_on(good_dir: Path, tmp_path: Path) -> None:
+    never, out = tmp_path / "never", tmp_path / "m"
+    assert _run(_words(good_dir, never, "--steps", "40"), TORCHRUN).returncode == 0
+    words = _words(good_dir, out, "--steps", "40")
+    stopped = _interrupt_after_a_checkpoint([*words, *OFTEN], out, signal.SIGTERM, TORCHRUN)
+    assert stopped.returncode != 0
+    assert stopped.stderr.count("To go on, repeat the command with --resume") == 1
+    assert not out.exists()
+    resumed = _run([*words, "--resume"], TORCHRUN)
+    assert resumed.returncode == 0, resumed.stderr
+    assert _sha256(out) == _sha256(never)
     assert not list(tmp_path.glob(".*"))
