@@ -70,7 +70,8 @@ def fit(learner: Learner, sampler: Sampler, choice_set: Batch, budget: Budget, r
         raise TrainingPausedError(learner.step)
     if not learner.team.leads:
         return None
-    learner.look(choice_set)
+    if not learner.history.looks or learner.history.looks[-1].step != learner.step:
+        learner.look(choice_set)
     mark = learner.best.restore(learner.model)
     learner.model.eval()
     return Fitted(mark, learner.step, learner.best.step, ended_by, learner.history)

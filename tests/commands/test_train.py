@@ -155,3 +155,4 @@ def test_a_model_that_learned_nothing_is_written_with_a_warning(good_dir: Path, 
     done = _train(good_dir, "--out", tmp_path / "m", "--steps", 2, "--learning-rate", 1)
     assert done.returncode == 0 or "no longer a number" in done.stderr
     assert done.returncode == 2 or "warning: this model does not tell forged defects" in done.stderr
+    assert done.returncode == 2 or "Do not use it" in (tmp_path / "m" / "report.html").read_text()

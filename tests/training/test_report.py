@@ -75,6 +75,7 @@ def test_the_report_travels_hashed_inside_the_model_and_stands_on_its_own(good: 
     assert page.tags.count("svg") == 4
     for name in ("weights_source", "batch_size", "structural_share", "torch"):
         assert f"<th>{name}</th>" in text
+    assert text.count("<th>step 6</th>") == 1
     assert re.search(r"<th>step 6</th><td>image AUROC [\d.]+, pixel AP [\d.]+</td>", text)
     assert "report.html" in manifest.files
     report.write_text(text.replace("Only 8", "As many as 8"))
