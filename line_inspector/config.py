@@ -154,11 +154,20 @@ class BeltSettings(Section):
 class InferenceSettings(Section):
     """The worker."""
 
+    engine: Literal["torch", "openvino"] = Field(
+        "torch", description="what runs the network; openvino, on the CPU, needs the extra openvino"
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes the GPU where there is one")
     threads: int = Field(1, ge=1, le=256, description="CPU threads of the network; leave a core to the other stations")
     max_batch: int | None = Field(
         None, ge=1, le=256, description="largest batch; the engine's own choice when left out"
     )
+
+    @model_validator(mode="after")
+    def _openvino_runs_on_the_cpu(self) -> "InferenceSettings":
+        if self.engine == "openvino" and self.device == "cuda":
+            raise ValueError("engine openvino runs on the CPU: set device to cpu, or engine to torch")
+        return self
 
 
 class GateSettings(Section):
@@ -215,7 +224,12 @@ class TrainingSettings(Section):
     threads: int = Field(1, ge=1, le=256, description="CPU threads of the trainer")
     min_frames: int = Field(40, ge=10, le=1_000_000, description="fewest logged good frames to train on")
     max_frames: int = Field(2000, ge=10, le=1_000_000, description="most logged good frames to train on, newest first")
-    false_reject_rate: float = Field(0.02, gt=0, le=0.5, description="share of good parts that may be rejected")
+    false_reject_rate: float | None = Field(
+        None,
+        gt=0,
+        le=0.5,
+        description="share of good parts rejected at most, or no new model; that of the model in service when left out",
+    )
 
     @model_validator(mode="after")
     def _enough_frames_are_allowed(self) -> "TrainingSettings":
@@ -314,6 +328,11 @@ class Line(Section):
     def current_model_path(self) -> Path:
         """The link to the model in service."""
         return self.registry_dir / self.recipe / "current"
+
+    @property
+    def exports_dir(self) -> Path:
+        """Folder of the OpenVINO exports that the worker makes of this recipe's models; may be emptied at any time."""
+        return self.data_dir / "exports" / self.recipe
 
     @property
     def archive_dir(self) -> Path:

@@ -8,6 +8,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -68,6 +69,18 @@ def read_image(path: Path) -> Frame:
     if pixels.ndim == 2:
         return np.ascontiguousarray(pixels)
     return np.ascontiguousarray(pixels[:, :, ::-1])
+
+
+def write_png(path: Path, picture: Frame) -> None:
+    """Write a picture, mono or BGR, whole or not at all. Raises InputError where it cannot be written."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+        partial.replace(path)
+    except OSError as e:
+        raise InputError(f"cannot be written ({e.strerror})", str(path), "Name another file.") from e
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def list_images(folder: Path) -> list[Path]:

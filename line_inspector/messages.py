@@ -93,7 +93,8 @@ class FrameReady(Message, frozen=True):
 class Verdict(Message, frozen=True):
     """What the model says of one frame.
 
-    `heat` is the anomaly map, HEAT_SIDE_PX x HEAT_SIDE_PX uint8, row by row, 255 = certain defect; `fingerprint` is
+    `heat` is the anomaly map, HEAT_SIDE_PX x HEAT_SIDE_PX uint8, row by row, 255 = certain defect; what reaches
+    `pixel_threshold`, 0..1, is worth outlining. `fingerprint` is
     the checksum of the very pixels that were inspected (ring.fingerprint).
     """
 
@@ -102,6 +103,7 @@ class Verdict(Message, frozen=True):
     slot: SlotRef
     score: float
     threshold: float
+    pixel_threshold: float
     model_version: str
     fingerprint: int
     captured_ns: int
@@ -175,6 +177,7 @@ class Result(Message, frozen=True):
     reason: Reason
     score: float | None
     threshold: float | None
+    pixel_threshold: float | None
     model_version: str
     slot: SlotRef | None
     heat: bytes

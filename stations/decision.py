@@ -137,8 +137,9 @@ class DecisionStation:
             if record.accepted:
                 self._gate.accept(record.part_id, record.camera, decision.window_start_ns, decision.window_end_ns)
             noted = self._slots.pop(record.part_id, None)
-            slot, heat = (decision.verdict.slot, decision.verdict.heat) if decision.verdict else (noted, b"")
-            self._results.send(_result(record, slot, heat))
+            verdict = decision.verdict
+            slot, heat = (verdict.slot, verdict.heat) if verdict else (noted, b"")
+            self._results.send(_result(record, verdict, slot))
             self._ledger.submit(record)
             self._archive.offer(record, slot, heat)
             self._tally(record)
@@ -192,7 +193,7 @@ class DecisionStation:
         )
 
 
-def _result(record: PartRecord, slot: SlotRef | None, heat: bytes) -> Result:
+def _result(record: PartRecord, verdict: Verdict | None, slot: SlotRef | None) -> Result:
     return Result(
         part_id=record.part_id,
         camera=record.camera,
@@ -200,9 +201,10 @@ def _result(record: PartRecord, slot: SlotRef | None, heat: bytes) -> Result:
         reason=record.reason,
         score=record.score,
         threshold=record.threshold,
+        pixel_threshold=verdict.pixel_threshold if verdict else None,
         model_version=record.model_version,
         slot=slot,
-        heat=heat,
+        heat=verdict.heat if verdict else b"",
         trigger_wall_ns=record.trigger_wall_ns,
         trigger_ns=record.trigger_ns,
         decided_ns=record.decided_ns,

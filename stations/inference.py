@@ -18,7 +18,7 @@ from line_inspector.errors import InputError
 from line_inspector.inference.batching import choose_batch
 from line_inspector.inference.engine import Engine
 from line_inspector.inference.inspection import fault, inspect
-from line_inspector.inference.load import load_verified_engine
+from line_inspector.inference.load import load_verified_engine, load_verified_openvino_engine
 from line_inspector.inference.swap import ModelWatch
 from line_inspector.messages import Fault, FrameReady, Reason, Verdict
 from line_inspector.ring import RingReader
@@ -109,7 +109,12 @@ class Worker:
 
 
 def _load(line: Line, folder: Path) -> Engine:
-    return load_verified_engine(folder, line.inference.device, max_batch_size=line.inference.max_batch)
+    settings = line.inference
+    if settings.engine == "openvino":
+        return load_verified_openvino_engine(
+            folder, line.exports_dir, settings.threads, max_batch_size=settings.max_batch
+        )
+    return load_verified_engine(folder, settings.device, max_batch_size=settings.max_batch)
 
 
 if __name__ == "__main__":

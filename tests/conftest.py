@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Frame = NDArray[np.uint8]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def draw_frame() -> Callable[..., Frame]:
     """Draw a grey frame with soft texture, always the same for one seed."""
     import cv2
@@ -22,7 +22,7 @@ def draw_frame() -> Callable[..., Frame]:
     return draw
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def build_tiny_model() -> Callable[..., object]:
     """Build an ADPS of 64 px with random weights, and batch norms that are not the identity."""
     import torch
@@ -45,7 +45,7 @@ def build_tiny_model() -> Callable[..., object]:
     return build
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_tiny_model(build_tiny_model: Callable[..., object], draw_frame: Callable[..., Frame]) -> Callable[..., Path]:
     """Write a tiny model directory and return its path."""
     from line_inspector.inference.model_directory import write_model_directory

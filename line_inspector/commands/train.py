@@ -8,6 +8,7 @@ import typer
 
 from line_inspector.errors import InputError
 from line_inspector.model.architecture import Architecture
+from line_inspector.model.configurations import CONFIGURATIONS, DEFAULT
 from line_inspector.training.budget import Budget
 from line_inspector.training.options import PAPER, PAPER_EPOCHS, TrainingOptions
 
@@ -38,7 +39,10 @@ def train(
     checkpoint_minutes: Annotated[
         float, typer.Option(min=0.0, help="How often to write down where the training stands; 0 is never.")
     ] = 5.0,
-    backbone: Annotated[str, typer.Option(help="Any timm model.")] = DEFAULTS.architecture.backbone,
+    configuration: Annotated[
+        str, typer.Option(help=f"One of {', '.join(CONFIGURATIONS)}; see docs/model.md.")
+    ] = DEFAULT,
+    backbone: Annotated[str | None, typer.Option(help="Any timm model, instead of the configuration's.")] = None,
     weights: Annotated[Path | None, typer.Option(help="The backbone's weights as .safetensors, no hub.")] = None,
     image_size_px: Annotated[int, typer.Option(min=32, max=2048, help="Side to which every image is brought.")] = (
         DEFAULTS.architecture.image_size_px
@@ -84,8 +88,21 @@ def train(
         Literal["auto", "bf16", "fp16", "fp32"], typer.Option(help="What to compute in.")
     ] = DEFAULTS.precision,
     false_reject_rate: Annotated[
-        float, typer.Option(min=0.0001, max=0.5, help="Share of good parts that may be rejected.")
-    ] = DEFAULTS.false_reject_rate,
+        float | None,
+        typer.Option(
+            min=0.0001,
+            max=0.5,
+            help="Share of good parts rejected at most; 0.02, or what the images support, unless told.",
+        ),
+    ] = None,
+    outlined_share: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0001,
+            max=0.5,
+            help="Share of a good part's area outlined at most, on average; what suits the images unless told.",
+        ),
+    ] = None,
     textures: Annotated[Path | None, typer.Option(help="Folder of further textures for forging, such as DTD.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = DEFAULTS.device,
     threads: Annotated[int | None, typer.Option(min=1, max=256, help="Of PyTorch; one per core unless told.")] = None,
@@ -108,11 +125,12 @@ def train(
     }
     options = replace(
         PAPER if paper else DEFAULTS,
-        architecture=_architecture(backbone, image_size_px, patches_per_side),
+        architecture=_architecture(configuration, backbone, image_size_px, patches_per_side),
         weights_file=weights,
         patience=patience or None,
         precision=precision,
         false_reject_rate=false_reject_rate,
+        outlined_share=outlined_share,
         texture_folder=textures,
         device=device,
         threads=threads,
@@ -138,8 +156,13 @@ def _budget(minutes: float | None, steps: int | None, epochs: int | None, paper:
     return Budget(seconds=60.0 * minutes)
 
 
-def _architecture(backbone: str, image_size_px: int, patches_per_side: int) -> Architecture:
+def _architecture(configuration: str, backbone: str | None, image_size_px: int, patches_per_side: int) -> Architecture:
+    if configuration not in CONFIGURATIONS:
+        known = ", ".join(CONFIGURATIONS)
+        raise InputError(f"no configuration {configuration!r}", "--configuration", f"Name one of {known}.")
+    named = CONFIGURATIONS[configuration]
+    network = backbone or named.backbone
     try:
-        return Architecture(backbone=backbone, image_size_px=image_size_px, patches_per_side=patches_per_side)
+        return replace(named, backbone=network, image_size_px=image_size_px, patches_per_side=patches_per_side)
     except ValueError as e:
         raise InputError(str(e), "--image-size-px and --patches-per-side", "Use 256 and 8.") from e

@@ -10,7 +10,7 @@ import typer
 from line_inspector.commands.train_signals import STOPPED_BY_SIGTERM, training_signals
 from line_inspector.errors import InputError
 from line_inspector.inference.manifest import Manifest
-from line_inspector.inference.model_directory import refuse_existing
+from line_inspector.inference.signed_directory import refuse_existing
 from line_inspector.training.budget import Budget
 from line_inspector.training.calibrate import Calibration
 from line_inspector.training.checkpoint import CheckpointFolder
@@ -19,6 +19,7 @@ from line_inspector.training.good_frames import read_good_folder
 from line_inspector.training.model_training import train_model
 from line_inspector.training.options import TrainingOptions
 from line_inspector.training.progress import Progress, show_progress
+from line_inspector.training.promise import promise_for
 from line_inspector.training.promotion import Margins
 from line_inspector.training.team import Team, joined_team
 
@@ -74,9 +75,10 @@ def _train(
     team: Team,
 ) -> Manifest:
     good = read_good_folder(good_dir, options.architecture.image_size_px)
+    remark = promise_for(len(good), options.false_reject_rate, options.outlined_share).remark
     with (
         training_signals(with_checkpoint=checkpoint is not None, in_team=team.size > 1) as signals,
-        show_progress() if team.leads else nullcontext(_say_nothing) as on_progress,
+        show_progress(remark) if team.leads else nullcontext(_say_nothing) as on_progress,
     ):
         return train_model(
             good,

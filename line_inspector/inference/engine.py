@@ -14,8 +14,9 @@ from line_inspector.messages import Reason
 class Finding:
     """The model's answer for one frame.
 
-    `score` is the maximum of the anomaly map, 0..1, finite. `heat` is the map reduced by max-pooling to uint8
-    (HEAT_SIDE_PX, HEAT_SIDE_PX) of messages.py, 255 for 1.0, so that a small defect keeps its brightness.
+    Scores and maps are on the stable scale (scale.py), 0..1. `score` is the maximum of the map, finite. `heat` is the
+    map reduced by max-pooling to uint8 (HEAT_SIDE_PX, HEAT_SIDE_PX) of messages.py, 255 for 1.0, so that a small defect
+    keeps its brightness.
     """
 
     score: float
@@ -42,6 +43,11 @@ class Engine(Protocol):
     @property
     def threshold(self) -> float:
         """The image score in 0..1 from which on a part is rejected."""
+        ...
+
+    @property
+    def pixel_threshold(self) -> float:
+        """The value of the map in 0..1 from which on a pixel is outlined as anomalous."""
         ...
 
     @property

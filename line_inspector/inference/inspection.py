@@ -61,6 +61,7 @@ def _answer(
         slot=item.request.slot,
         score=finding.score,
         threshold=engine.threshold,
+        pixel_threshold=engine.pixel_threshold,
         model_version=engine.version,
         fingerprint=item.fingerprint,
         captured_ns=item.request.captured_ns,

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from line_inspector.errors import InputError
-from line_inspector.inference.build import build_engine
+from line_inspector.inference.build import MAX_BATCH_SIZE, build_engine
 from line_inspector.inference.engine import Engine, Finding
+from line_inspector.inference.export_cache import cached_openvino_forward
 from line_inspector.inference.model_directory import read_golden, read_model_directory
+from line_inspector.inference.torch_engine import TorchEngine
 
 # Largest change of a golden frame's score between two machines or devices in fp32: kernels differ by some 1e-5, a
 # wrong weight or a wrong colour order by far more than this.
@@ -24,10 +26,29 @@ def load_verified_engine(
     Raises InputError for a directory that cannot be trusted, or whose golden frames score otherwise than recorded.
     """
     model, manifest = read_model_directory(path)
+    engine = build_engine(model, manifest, device, max_batch_size=max_batch_size, frame_shape=frame_shape)
+    _replay_golden(engine, path)
+    return engine
+
+
+def load_verified_openvino_engine(
+    path: Path, cache: Path, threads: int, *, max_batch_size: int | None = None
+) -> Engine:
+    """As load_verified_engine, on OpenVINO and `threads` CPU threads; the export is kept in the folder `cache`.
+
+    Raises InputError also where the model cannot be exported, or OpenVINO is not installed.
+    """
+    _, manifest = read_model_directory(path)
+    forward = cached_openvino_forward(path, manifest, cache, threads)
+    engine = TorchEngine(forward, manifest, max_batch_size=max_batch_size or MAX_BATCH_SIZE["cpu"])
+    _replay_golden(engine, path)
+    return engine
+
+
+def _replay_golden(engine: Engine, path: Path) -> None:
     golden = read_golden(path)
     if not golden:
         raise InputError("holds no golden frame to prove it by", str(path), "Train it again.")
-    engine = build_engine(model, manifest, device, max_batch_size=max_batch_size, frame_shape=frame_shape)
     for number, (frame, expected) in enumerate(golden):
         (result,) = engine.infer([frame])
         score = result.score if isinstance(result, Finding) else float("nan")
@@ -37,4 +58,3 @@ def load_verified_engine(
                 str(path),
                 "Keep the model in service, and train this one again.",
             )
-    return engine

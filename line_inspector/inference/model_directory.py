@@ -9,8 +9,6 @@ MODEL_DIR/
   manifest.sha256       the manifest's own sha256, in the format of sha256sum
 """
 
-import hashlib
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, fields
@@ -36,22 +34,25 @@ from line_inspector.inference.manifest import (
     encode_manifest,
 )
 from line_inspector.inference.preprocess import COLOUR_ORDER, RESIZE, to_model_input
+from line_inspector.inference.scale import AS_IT_IS, LIMIT, ScoreScale
+from line_inspector.inference.signed_directory import (
+    MANIFEST,
+    SignedDirectory,
+    partial_of,
+    refuse_existing,
+    sha256,
+    whole_or_not_at_all,
+    write_file,
+    write_manifest,
+)
 from line_inspector.model.adps import ADPS
 from line_inspector.model.architecture import Architecture
 
 WEIGHTS = "weights.safetensors"
-MANIFEST = "manifest.json"
-MANIFEST_HASH = "manifest.sha256"
 CALIBRATION = "calibration"
 GOLDEN_SCORES = "golden/scores.json"
 REPORT = "report.html"
 TAKE_ANOTHER = "Train it again, or take the model directory from where it came from."
-
-
-def refuse_existing(path: Path) -> None:
-    """Raise InputError where `path` exists: a model directory is written once and never changed."""
-    if os.path.lexists(path):
-        raise InputError("exists already", str(path), "Name a new folder, or remove this one first.")
 
 
 def write_model_directory(
@@ -59,6 +60,8 @@ def write_model_directory(
     model: ADPS,
     *,
     threshold: float,
+    pixel_threshold: float = LIMIT,
+    scale: ScoreScale = AS_IT_IS,
     golden_frames: Sequence[NDArray[np.uint8]],
     version: str | None = None,
     calibration: dict[str, Any],
@@ -70,15 +73,12 @@ def write_model_directory(
     """Write `model` into the new folder `path`, whole or not at all, and return its manifest.
 
     `golden_frames` are raw camera frames, uint8 (H, W) or BGR (H, W, 3); their scores are computed here, in fp32 on
-    the model's device. `calibration_frames` are images as the model sees them, uint8 RGB (S, S, 3). `version` defaults
-    to the time of writing. `report` is an HTML page. Raises InputError where `path` exists.
+    the model's device, on the stable scale that `scale` makes, as both thresholds are. `calibration_frames` are images
+    as the model sees them, uint8 RGB (S, S, 3). `version` defaults to the time of writing. `report` is an HTML page.
+    Raises InputError where `path` exists.
     """
-    refuse_existing(path)
-    partial = path.parent / f".{path.name}.{os.getpid()}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files = _write_payload(partial, model, golden_frames, calibration_frames, report)
+    with whole_or_not_at_all(path) as partial:
+        files = _write_payload(partial, model, scale, golden_frames, calibration_frames, report)
         written = datetime.now(UTC)
         manifest = Manifest(
             format_version=FORMAT_VERSION,
@@ -87,28 +87,20 @@ def write_model_directory(
             architecture=asdict(model.architecture),
             preprocessing=Preprocessing(model.architecture.image_size_px, COLOUR_ORDER, RESIZE),
             threshold=threshold,
+            pixel_threshold=pixel_threshold,
+            scale=scale,
             calibration=calibration,
             lineage=lineage,
             metrics=metrics,
             files=files,
         )
-        _write_manifest(partial, manifest)
-        partial.rename(path)
-        sync(path.parent)
-    except OSError as e:
-        raise InputError(f"cannot be written ({e.strerror})", str(path), "Free space, or name another folder.") from e
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        write_manifest(partial, encode_manifest(manifest))
     return manifest
 
 
 def read_manifest(path: Path) -> Manifest:
     """Read and check manifest.json alone. Raises InputError for a missing, changed, malformed or newer one."""
-    if not path.is_dir():
-        raise InputError("no such model directory", str(path), "Check the path.")
-    text = _read(path / MANIFEST)
-    if _read(path / MANIFEST_HASH) != _signature(text):
-        raise InputError(f"does not match {MANIFEST_HASH}: it was changed", str(path / MANIFEST), TAKE_ANOTHER)
+    text = _directory(path).manifest_text()
     try:
         return decode_manifest(text)
     except ValueError as e:
@@ -122,7 +114,7 @@ def read_model_directory(path: Path) -> tuple[ADPS, Manifest]:
     architecture that do not belong together.
     """
     manifest = read_manifest(path)
-    weights = _verify_files(path, manifest)
+    weights = _directory(path).verify(manifest.files, keep=(WEIGHTS, GOLDEN_SCORES))[WEIGHTS]
     try:
         architecture = read_architecture(manifest)
         model = ADPS(architecture)
@@ -147,7 +139,7 @@ def read_architecture(manifest: Manifest) -> Architecture:
 def read_golden(path: Path) -> list[tuple[NDArray[np.uint8], float]]:
     """Read the golden frames of a verified model directory, each with the score it must have."""
     try:
-        scores = msgspec.json.decode(_read(path / GOLDEN_SCORES), type=dict[str, float])
+        scores = msgspec.json.decode(_directory(path).read(GOLDEN_SCORES), type=dict[str, float])
     except msgspec.DecodeError as e:
         raise InputError(f"not a list of scores: {e}", str(path / GOLDEN_SCORES), TAKE_ANOTHER) from e
     return [(read_image(path / "golden" / name), score) for name, score in sorted(scores.items())]
@@ -163,7 +155,7 @@ def read_calibration_frames(path: Path) -> NDArray[np.uint8]:
 def require_writable(path: Path, size_bytes: int) -> None:
     """Raise InputError now where the model directory `path` could not be written after hours of training."""
     refuse_existing(path)
-    probe = path.parent / f".{path.name}.{os.getpid()}.partial"
+    probe = partial_of(path)
     try:
         probe.mkdir(parents=True)
         free_bytes = shutil.disk_usage(probe).free
@@ -178,6 +170,7 @@ def require_writable(path: Path, size_bytes: int) -> None:
 def _write_payload(
     folder: Path,
     model: ADPS,
+    scale: ScoreScale,
     golden_frames: Sequence[NDArray[np.uint8]],
     calibration_frames: Sequence[NDArray[np.uint8]],
     report: bytes,
@@ -191,15 +184,15 @@ def _write_payload(
     for number, frame in enumerate(golden_frames):
         name = f"{number:02d}.png"
         payload[f"golden/{name}"] = cv2.imencode(".png", frame)[1].tobytes()
-        scores[name] = _score(model, frame)
+        scores[name] = scale.of(_score(model, frame))
     payload[GOLDEN_SCORES] = msgspec.json.format(msgspec.json.encode(scores), indent=2) + b"\n"
     for number, image in enumerate(calibration_frames):
         payload[f"{CALIBRATION}/{number:03d}.png"] = cv2.imencode(".png", image[:, :, ::-1])[1].tobytes()
     if report:
         payload[REPORT] = report
     for relative, content in payload.items():
-        _write(folder / relative, content)
-    return {relative: _sha256(content) for relative, content in payload.items()}
+        write_file(folder / relative, content)
+    return {relative: sha256(content) for relative, content in payload.items()}
 
 
 def _score(model: ADPS, frame: NDArray[np.uint8]) -> float:
@@ -213,58 +206,5 @@ def _score(model: ADPS, frame: NDArray[np.uint8]) -> float:
     return score
 
 
-def _write_manifest(folder: Path, manifest: Manifest) -> None:
-    text = encode_manifest(manifest)
-    _write(folder / MANIFEST, text)
-    _write(folder / MANIFEST_HASH, _signature(text))
-
-
-def _verify_files(path: Path, manifest: Manifest) -> bytes:
-    """Compare every file with its sha256 and return the bytes of the weights, so that they are read once."""
-    present = {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_symlink() or not p.is_dir()}
-    unknown = present - manifest.files.keys() - {MANIFEST, MANIFEST_HASH}
-    if unknown:
-        raise InputError("a file that the manifest does not name", str(path / min(unknown)), "Move it elsewhere.")
-    for relative in (WEIGHTS, GOLDEN_SCORES):
-        if relative not in manifest.files:
-            raise InputError(f"it does not name {relative}", str(path / MANIFEST), TAKE_ANOTHER)
-    weights = b""
-    for relative, expected in manifest.files.items():
-        if relative not in present:
-            raise InputError("missing, though the manifest names it", str(path / relative), TAKE_ANOTHER)
-        content = _read(path / relative)
-        if _sha256(content) != expected:
-            raise InputError("does not match its sha256: changed or truncated", str(path / relative), TAKE_ANOTHER)
-        weights = content if relative == WEIGHTS else weights
-    return weights
-
-
-def _signature(manifest_text: bytes) -> bytes:
-    return f"{_sha256(manifest_text)}  {MANIFEST}\n".encode()
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as e:
-        raise InputError(f"cannot be read ({e.strerror})", str(path), TAKE_ANOTHER) from e
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync(path: Path) -> None:
-    """Bring a file or folder to the disk, so that it outlasts a power failure."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _directory(path: Path) -> SignedDirectory:
+    return SignedDirectory(path, "model directory", TAKE_ANOTHER)

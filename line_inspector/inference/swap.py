@@ -11,7 +11,7 @@ import torch
 
 from line_inspector.errors import InputError
 from line_inspector.inference.engine import Engine
-from line_inspector.inference.model_directory import MANIFEST
+from line_inspector.inference.signed_directory import MANIFEST
 
 log = logging.getLogger(__name__)
 
@@ -69,10 +69,11 @@ class ModelWatch:
         self._thread.join()
 
     def _watch(self) -> None:
-        _yield_to_inference()
         while not self._stop.wait(self._period_s):
             wanted = _identify(self._current)
             if wanted is not None and self._is_new(wanted):
+                if self._served is not None:  # nothing to yield to before; and threads of a library keep its priority
+                    _yield_to_inference()
                 self._try(wanted)
 
     def _is_new(self, wanted: _Identity) -> bool:

@@ -1,4 +1,4 @@
-"""The engine over a torch model: everything but the device. cpu.py and cuda.py give it their way forward."""
+"""The engine over a way from pixels to maps. cpu.py, cuda.py and openvino_export.py give it theirs."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,16 +6,18 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from line_inspector.inference.engine import Finding, FrameFault
+from line_inspector.inference.heat import coarse_maps
 from line_inspector.inference.latency import LatencyEstimate
 from line_inspector.inference.manifest import Manifest
 from line_inspector.inference.preprocess import frame_fault, to_model_input
-from line_inspector.messages import HEAT_SIDE_PX, Reason
+from line_inspector.inference.scale import ScoreScale
+from line_inspector.messages import Reason
 
-# uint8 RGB (B, 3, H, W) in host memory -> anomaly maps (B, H, W), float32 in 0..1, on the model's device
+# uint8 RGB (B, 3, H, W) in host memory -> anomaly maps (B, H, W), float32 in 0..1, on the model's device; they are the
+# network's own, and are brought to the stable scale here, for all engines
 Forward = Callable[[NDArray[np.uint8]], torch.Tensor]
 Answer = TypeVar("Answer")
 NOT_A_NUMBER = FrameFault(Reason.BAD_SCORE, "the model's answer is not a number")
@@ -37,9 +39,11 @@ class TorchEngine:
     ) -> None:
         self.version = manifest.version
         self.threshold = manifest.threshold
+        self.pixel_threshold = manifest.pixel_threshold
         self.image_size_px = manifest.preprocessing.size_px
         self.max_batch_size = max_batch_size
         self._forward = forward
+        self._scale = manifest.scale
         self._latency = LatencyEstimate()
         self._warm_up(max_batch_size, frame_shape or (self.image_size_px, self.image_size_px, 3))
 
@@ -61,7 +65,7 @@ class TorchEngine:
         return self._latency.latency_ns(batch_size)
 
     def _answer(
-        self, frames: Sequence[NDArray[np.uint8]], read: Callable[[torch.Tensor], list[Answer]]
+        self, frames: Sequence[NDArray[np.uint8]], read: Callable[[torch.Tensor, ScoreScale], list[Answer]]
     ) -> list[Answer | FrameFault]:
         """Run the sound frames as one batch and put what `read` makes of their maps back in place."""
         faults = [frame_fault(frame) for frame in frames]
@@ -71,7 +75,7 @@ class TorchEngine:
             pixels = np.stack([to_model_input(frame, self.image_size_px) for frame in sound])
             with torch.inference_mode():
                 maps = self._forward(pixels)
-                pairs = zip(read(maps), _is_number(maps), strict=True)
+                pairs = zip(read(maps, self._scale), _is_number(maps), strict=True)
                 answers = [answer if is_number else NOT_A_NUMBER for answer, is_number in pairs]
         following = iter(answers)
         return [next(following) if fault is None else FrameFault(Reason.BAD_FRAME, fault) for fault in faults]
@@ -90,12 +94,12 @@ def _is_number(maps: torch.Tensor) -> list[bool]:
     return finite
 
 
-def _findings(maps: torch.Tensor) -> list[Finding]:
-    scores = maps.amax((1, 2)).tolist()
-    pooled = F.adaptive_max_pool2d(maps[:, None], HEAT_SIDE_PX)[:, 0]
-    heats = (pooled * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+def _findings(maps: torch.Tensor, scale: ScoreScale) -> list[Finding]:
+    """The scale keeps the order, so that the few numbers left after pooling are the only ones to bring to it."""
+    scores = scale.apply(maps.amax((1, 2))).tolist()
+    heats = (scale.apply(coarse_maps(maps)) * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
     return [Finding(score, heat) for score, heat in zip(scores, heats, strict=True)]
 
 
-def _full_maps(maps: torch.Tensor) -> list[NDArray[np.float32]]:
-    return list(maps.float().cpu().numpy())
+def _full_maps(maps: torch.Tensor, scale: ScoreScale) -> list[NDArray[np.float32]]:
+    return list(scale.apply(maps).cpu().numpy())

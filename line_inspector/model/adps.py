@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from line_inspector.model.architecture import Architecture as Architecture
 from line_inspector.model.backbones import Backbone
+from line_inspector.model.comparison import build_comparison, distance_logits
 from line_inspector.model.segmentation import PostSegmentation
 from line_inspector.model.student import PatchStudent
-from line_inspector.model.weight_mask import weight_mask
 
 
 class Output(NamedTuple):
@@ -53,8 +53,13 @@ class ADPS(nn.Module):
         self.architecture = architecture
         self.teacher = Backbone(architecture.backbone, architecture.strides).requires_grad_(False)
         student = Backbone(architecture.backbone, architecture.strides)
-        self.student = PatchStudent(student, architecture.image_size_px // architecture.patches_per_side)
-        self.segmentation = PostSegmentation(student.channels, architecture.segmentation_widths)
+        patch_px = architecture.image_size_px // architecture.patches_per_side
+        self.student = PatchStudent(student, patch_px, architecture.whole_stages)
+        self.comparisons = nn.ModuleList()
+        self.segmentation: PostSegmentation | None = None
+        if architecture.post_segmentation:
+            self.comparisons.extend(build_comparison(architecture, channels) for channels in student.channels)
+            self.segmentation = PostSegmentation(student.channels, architecture.segmentation_widths)
         self.register_buffer("mean", torch.tensor(self.teacher.mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(self.teacher.std).view(1, -1, 1, 1))
 
@@ -79,8 +84,11 @@ class ADPS(nn.Module):
             teacher = [windows.crop(features, images.shape[-1]) for features in teacher]
             images = windows.crop(images, images.shape[-1])
         student: list[Tensor] = self.student(images)
-        masked = [weight_mask(t, s) for t, s in zip(teacher, student, strict=True)]
-        return Output(self.segmentation(masked, (images.shape[-2], images.shape[-1])), teacher, student)
+        size = (images.shape[-2], images.shape[-1])
+        if self.segmentation is None:
+            return Output(distance_logits(teacher, student, size), teacher, student)
+        compared = [c(t, s) for c, t, s in zip(self.comparisons, teacher, student, strict=True)]
+        return Output(self.segmentation(compared, size), teacher, student)
 
     def anomaly_map(self, images: Tensor) -> Tensor:
         """Normalised (B, 3, H, W) -> (B, H, W), 0..1: probability of an anomaly, smoothed. Its maximum is the score."""

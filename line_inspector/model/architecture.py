@@ -1,6 +1,7 @@
 """What shapes a model, as plain data: written into its manifest, read by the command line without loading torch."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 LITE0 = "efficientnet_lite0"
 
@@ -12,6 +13,14 @@ class Architecture:
     What the paper leaves open and we chose: `strides`, `segmentation_widths` (one per up-block, deepest first; more
     than two mean learned up-sampling beyond stride 4, the rest is bilinear) and `sigma_px`, the Gaussian's width in
     pixels of the model's image.
+
+    What we added: `prototypes` per stage, from which the weight mask block measures the teacher's features
+    (prototypes.py); 0 is the paper's block, which takes the features themselves.
+
+    What the paper ablates, its own choice first: `comparison` is how teacher and student meet, by the weight mask
+    block, by their raw difference, or by both side by side through a 1x1 convolution. `post_segmentation` off leaves
+    the distance of their features alone to draw the map. `patches_per_side` 1 is the symmetric baseline. The first
+    `whole_stages` stages of the student see the image whole, and their feature map is cut into patches instead of it.
     """
 
     backbone: str = LITE0
@@ -20,6 +29,10 @@ class Architecture:
     patches_per_side: int = 8
     segmentation_widths: tuple[int, ...] = (64, 32)
     sigma_px: float = 2.0
+    prototypes: int = 512
+    comparison: Literal["weight-mask", "difference", "concatenation"] = "weight-mask"
+    post_segmentation: bool = True
+    whole_stages: int = 0
 
     def __post_init__(self) -> None:
         if not self.strides or list(self.strides) != sorted(2**n for n in range(1, 8) if 2**n in self.strides):
@@ -29,5 +42,9 @@ class Architecture:
                 f"image_size_px {self.image_size_px} must be a multiple of patches_per_side x the deepest stride, "
                 f"{self.patches_per_side} x {self.strides[-1]}"
             )
+        if not 0 <= self.whole_stages < len(self.strides):
+            raise ValueError(f"whole_stages must leave one of {len(self.strides)} stages, got {self.whole_stages}")
+        if self.prototypes < 0:
+            raise ValueError(f"prototypes must not be negative, got {self.prototypes}")
         if self.sigma_px < 0:
             raise ValueError(f"sigma_px must not be negative, got {self.sigma_px}")

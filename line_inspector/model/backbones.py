@@ -1,7 +1,7 @@
 """Backbones: the first stages of any timm network by name, and the key map for weights that timm does not name so."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import timm
@@ -35,10 +35,16 @@ class Backbone(nn.Module):
         self.mean: tuple[float, ...] = tuple(config["mean"])
         self.std: tuple[float, ...] = tuple(config["std"])
         self.channels: list[int] = self.net.feature_info.channels()
+        self.strides = tuple(strides)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """(B, 3, H, W) normalised -> one (B, C, H / stride, W / stride) per stride."""
         return list(self.net(images))
+
+    def after_stage(self, stage: int, change: Callable[[Tensor], Tensor]) -> None:
+        """From now on, pass what the stage gives through `change`: into the feature maps, and on to the next stage."""
+        module = self.net.model.get_submodule(self.net.feature_info.module_name()[stage])
+        module.register_forward_hook(lambda module, inputs, features: change(features))
 
     def load_weights(self, state: Mapping[str, Tensor]) -> None:
         """Take the weights of the whole timm network; those of later stages and of the classifier are left out.

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from line_inspector.model.perlin import Mask, perlin_mask, perlin_noise
-from line_inspector.model.textures import Image
+from line_inspector.model.perlin import Mask, perlin_noise
+from line_inspector.model.shapes import Alpha, band, ellipse, patch, polygon, ragged, walk
+from line_inspector.model.textures import Image, procedural_texture
 
-Alpha = NDArray[np.float32]  # (S, S), 0..1: how much of the defect shows
 Defect = Callable[[np.random.Generator, Image], tuple[Image, Mask]]
 
 
@@ -22,7 +22,7 @@ def scratch(rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
     """One to three thin, slightly bent lines, lighter or darker than what they cross."""
     alpha = np.zeros(image.shape[:2], np.uint8)
     for _ in range(rng.integers(1, 4)):
-        points = _walk(rng, image.shape[0], steps=int(rng.integers(3, 12)), bend=0.15)
+        points = walk(rng, image.shape[0], steps=int(rng.integers(3, 12)), bend=0.15)
         cv2.polylines(alpha, [points], False, 255, int(rng.integers(1, 4)), cv2.LINE_AA)
     return _shade(image, _unit(alpha), _contrast(rng, 20, 110))
 
@@ -30,10 +30,10 @@ def scratch(rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
 def crack(rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
     """A jagged dark line with branches."""
     alpha = np.zeros(image.shape[:2], np.uint8)
-    trunk = _walk(rng, image.shape[0], steps=int(rng.integers(6, 25)), bend=0.7)
+    trunk = walk(rng, image.shape[0], steps=int(rng.integers(6, 25)), bend=0.7)
     cv2.polylines(alpha, [trunk], False, 255, int(rng.integers(1, 5)), cv2.LINE_AA)
     for _ in range(rng.integers(0, 4)):
-        branch = _walk(rng, image.shape[0], steps=int(rng.integers(2, 8)), bend=0.7)
+        branch = walk(rng, image.shape[0], steps=int(rng.integers(2, 8)), bend=0.7)
         branch += trunk[rng.integers(len(trunk))] - branch[0]
         cv2.polylines(alpha, [branch], False, 255, 1, cv2.LINE_AA)
     return _shade(image, _unit(alpha), -rng.uniform(30, 130))
@@ -45,7 +45,7 @@ def spots(rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
     for _ in range(rng.integers(1, 5)):
         radius = rng.uniform(0.008, 0.06)
         alpha = np.maximum(
-            alpha, _ellipse(rng, image.shape[0], radius, radius * rng.uniform(1, 2.5), rng.uniform(0.5, 3))
+            alpha, ellipse(rng, image.shape[0], radius, radius * rng.uniform(1, 2.5), rng.uniform(0.5, 3))
         )
     return _shade(image, alpha, _contrast(rng, 25, 140))
 
@@ -54,7 +54,7 @@ def stain(rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
     """A larger patch of another tone with a soft outline, through which the surface still shows."""
     size = image.shape[0]
     long, short = rng.uniform(0.08, 0.3), rng.uniform(0.05, 0.15)
-    alpha = _ellipse(rng, size, short, long, rng.uniform(2, 12)) * _ragged(rng, size)
+    alpha = ellipse(rng, size, short, long, rng.uniform(2, 12)) * ragged(rng, size)
     return _shade(image, alpha, _contrast(rng, 12, 70))
 
 
@@ -63,11 +63,11 @@ def uneven(rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
     size = image.shape[0]
     kind = rng.integers(3)
     if kind == 0:
-        alpha = _band(rng, size)
+        alpha = band(rng, size)
     elif kind == 1:
         alpha = np.clip(perlin_noise(rng, size, *rng.integers(1, 5, 2).tolist()) * 1.6, 0, 1)
     else:
-        alpha = _ellipse(rng, size, rng.uniform(0.08, 0.25), rng.uniform(0.15, 0.6), size * rng.uniform(0.03, 0.1))
+        alpha = ellipse(rng, size, rng.uniform(0.08, 0.25), rng.uniform(0.15, 0.6), size * rng.uniform(0.03, 0.1))
     alpha = np.asarray(alpha / max(float(np.max(alpha)), 1e-6), np.float32)
     gain = rng.uniform(0.1, 0.5) * rng.choice((-1.0, 1.0))
     changed = image * (1 + gain * alpha)[..., None] + (gain * rng.uniform(0, 40) * alpha)[..., None]
@@ -80,15 +80,33 @@ def missing(rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
     centre = rng.uniform(0, size, 2)
     if rng.random() < 0.6:
         centre[rng.integers(2)] = rng.choice((0, size - 1))
-    corners = int(rng.integers(5, 12))
-    angles = np.sort(rng.uniform(0, 2 * np.pi, corners))
-    radii = rng.uniform(0.3, 1, corners) * rng.uniform(0.04, 0.25) * size
-    outline = centre + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1) * rng.uniform(0.4, 1.6, 2)
-    alpha = np.zeros((size, size), np.uint8)
-    cv2.fillPoly(alpha, [outline.astype(np.int32)], 255, cv2.LINE_AA)
+    alpha = polygon(rng, size, centre, rng.uniform(0.04, 0.25) * size)
     tone = image[rng.integers(size), rng.integers(size)] * rng.uniform(0.2, 1.4)
     grain = rng.standard_normal((size, size, 1), dtype=np.float32) * rng.uniform(0, 12)
-    return _blend(image, tone.astype(np.float32) + grain, _unit(alpha))
+    return _blend(image, tone.astype(np.float32) + grain, alpha)
+
+
+def foreign_body(rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
+    """Something that does not belong: a chip, a fibre or a drop with its own texture, that throws a soft shadow."""
+    size = image.shape[0]
+    if rng.random() < 0.3:  # a fibre
+        canvas = np.zeros((size, size), np.uint8)
+        fibre = walk(rng, size, steps=int(rng.integers(8, 20)), bend=0.4)
+        cv2.polylines(canvas, [fibre], False, 255, int(rng.integers(1, 4)), cv2.LINE_AA)
+        body = _unit(canvas)
+    else:
+        body = polygon(rng, size, rng.uniform(0, size, 2), rng.uniform(0.03, 0.12) * size)
+    fall = rng.uniform(1, 4, 2) * rng.choice((-1.0, 1.0), 2)
+    shadow = cv2.GaussianBlur(np.roll(body, fall.round().astype(int).tolist(), axis=(0, 1)), (0, 0), rng.uniform(1, 3))
+    shaded = image * (1 - rng.uniform(0.2, 0.6) * np.asarray(shadow, np.float32))[..., None]
+    changed, _ = _blend(np.asarray(shaded, np.float32), procedural_texture(rng, size).astype(np.float32), body)
+    return changed, body > 0.3
+
+
+def blur(rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
+    """A patch out of focus."""
+    soft = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(1.5, 8)), np.float32)
+    return _blend(image, soft, patch(rng, image.shape[0]))
 
 
 def smear(rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
@@ -101,7 +119,7 @@ def smear(rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
     ends = [tuple(int(v) for v in middle + sign * reach) for sign in (-1, 1)]
     cv2.line(kernel, ends[0], ends[1], 1.0, int(rng.integers(1, 4)))
     blurred = np.asarray(cv2.filter2D(image, cv2.CV_32F, kernel / max(float(kernel.sum()), 1.0)), np.float32)
-    return _blend(image, blurred, _patch(rng, image.shape[0]))
+    return _blend(image, blurred, patch(rng, image.shape[0]))
 
 
 def roughness(rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
@@ -110,14 +128,14 @@ def roughness(rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
     grain = rng.standard_normal(image.shape[:2] + (1,), dtype=np.float32) * rng.uniform(4, 20)
     softened = np.asarray(cv2.GaussianBlur(grain, (0, 0), rng.uniform(0.3, 1.5)), np.float32)[..., None]
     rough = np.asarray(smooth + (image - smooth) * rng.uniform(1.5, 4) + softened, np.float32)
-    return _blend(image, rough, _patch(rng, image.shape[0]))
+    return _blend(image, rough, patch(rng, image.shape[0]))
 
 
 def displaced(rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
     """A patch of the same image in the wrong place, as CutPaste (Li et al., CVPR 2021), with a soft outline."""
     shift = (rng.uniform(0.1, 0.5, 2) * rng.choice((-1.0, 1.0), 2) * image.shape[0]).astype(int)
     moved = np.roll(image, tuple(shift.tolist()), axis=(0, 1)).astype(np.float32)
-    return _blend(image, moved * rng.uniform(0.8, 1.2), _patch(rng, image.shape[0]))
+    return _blend(image, moved * rng.uniform(0.8, 1.2), patch(rng, image.shape[0]))
 
 
 def dent(rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
@@ -143,51 +161,13 @@ DEFECTS: Sequence[Defect] = (
     stain,
     uneven,
     missing,
+    foreign_body,
+    blur,
     smear,
     roughness,
     displaced,
     dent,
 )
-
-
-def _walk(rng: np.random.Generator, size_px: int, steps: int, bend: float) -> NDArray[np.int32]:
-    """Points of a random walk, (steps + 1, 2) as x, y; `bend` is the spread of each turn in radians."""
-    headings = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, bend, steps))
-    stride = rng.uniform(0.1, 0.9) * size_px / steps
-    moves = stride * np.stack([np.cos(headings), np.sin(headings)], axis=1)
-    start = rng.uniform(0, size_px, (1, 2))
-    return np.asarray(np.concatenate([start, start + np.cumsum(moves, axis=0)]), dtype=np.int32)
-
-
-def _ellipse(rng: np.random.Generator, size_px: int, short: float, long: float, softness_px: float) -> Alpha:
-    """A filled ellipse somewhere in the image; half axes as shares of the side."""
-    canvas = np.zeros((size_px, size_px), np.float32)
-    centre = tuple(int(v) for v in rng.integers(0, size_px, 2))
-    axes = (max(1, round(short * size_px)), max(1, round(long * size_px)))
-    cv2.ellipse(canvas, centre, axes, rng.uniform(0, 180), 0, 360, 1.0, -1)
-    return np.asarray(cv2.GaussianBlur(canvas, (0, 0), max(softness_px, 0.3)), np.float32)
-
-
-def _band(rng: np.random.Generator, size_px: int) -> Alpha:
-    direction, sigma = rng.uniform(0, np.pi), rng.uniform(0.03, 0.2) * size_px
-    cy, cx = rng.uniform(0, size_px, 2)
-    y, x = np.ogrid[:size_px, :size_px]
-    across = (x - cx) * np.cos(direction) + (y - cy) * np.sin(direction)
-    along = (y - cy) * np.cos(direction) - (x - cx) * np.sin(direction)
-    reach = rng.uniform(0.2, 1.5) * size_px
-    return np.asarray(np.exp(-0.5 * (across / sigma) ** 2 - 0.5 * (along / reach) ** 2), np.float32)
-
-
-def _ragged(rng: np.random.Generator, size_px: int) -> Alpha:
-    cells = int(2 ** rng.integers(3, 6))
-    return np.asarray(np.clip(0.7 + perlin_noise(rng, size_px, cells, cells), 0, 1), np.float32)
-
-
-def _patch(rng: np.random.Generator, size_px: int) -> Alpha:
-    """Where a change of texture shows: a soft ellipse, or a Perlin mask."""
-    if rng.random() < 0.5:
-        return _ellipse(rng, size_px, rng.uniform(0.03, 0.15), rng.uniform(0.05, 0.3), rng.uniform(0.5, 6))
-    return np.asarray(cv2.GaussianBlur(perlin_mask(rng, size_px).astype(np.float32), (0, 0), rng.uniform(0.5, 3)))
 
 
 def _contrast(rng: np.random.Generator, least: float, most: float) -> float:
@@ -202,7 +182,7 @@ def _shade(image: Image, alpha: Alpha, contrast: float) -> tuple[Image, Mask]:
     return _to_uint8(image + (contrast * alpha)[..., None]), alpha > 0.3
 
 
-def _blend(image: Image, other: NDArray[np.float32], alpha: Alpha) -> tuple[Image, Mask]:
+def _blend(image: NDArray[Any], other: NDArray[np.float32], alpha: Alpha) -> tuple[Image, Mask]:
     return _to_uint8(image + alpha[..., None] * (other - image)), alpha > 0.3
 
 

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from line_inspector.model.defects import DEFECTS
+from line_inspector.model.defects import DEFECTS, Defect
+from line_inspector.model.foreground import find_foreground
 from line_inspector.model.perlin import Mask, perlin_mask
 from line_inspector.model.textures import Image, donor_texture, procedural_texture
+
+Sample = tuple[Image, Mask]  # uint8 (S, S, 3), boolean (S, S)
 
 LEAST_CHANGE = 3.0  # grey levels, around a pixel and on average: less is no anomaly that anybody could see
 CHANGE_SIGMA_PX = 3.0
@@ -21,7 +24,8 @@ class Forger:
 
     `donors` are good images, uint8 (S, S, 3), that anomalies may be cut from; `textures` are further ones of the same
     size, such as those of the Describable Textures Dataset, used instead of procedural ones half of the time.
-    `structural_share` of the forgeries come from `defects.py`, the rest are DRAEM's blended textures.
+    `structural_share` of the forgeries come from `defects.py`, the rest are DRAEM's blended textures. `on_product`:
+    nothing is forged beside the product where one stands out (see foreground.py).
     """
 
     donors: Sequence[Image]
@@ -30,8 +34,9 @@ class Forger:
     structural_share: float = 0.3
     turned_share: float = 0.3
     highest_transparency: float = 0.8
+    on_product: bool = False
 
-    def sample(self, rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
+    def sample(self, rng: np.random.Generator, image: Image) -> Sample:
         """A good or a forged image with its mask, sometimes turned by 90 degrees either way."""
         if rng.random() < self.turned_share:
             image = np.ascontiguousarray(np.rot90(image, int(rng.choice((-1, 1)))))
@@ -39,23 +44,34 @@ class Forger:
             return self.forge(rng, image)
         return image, np.zeros(image.shape[:2], np.bool_)
 
-    def forge(self, rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
+    def forge(self, rng: np.random.Generator, image: Image) -> Sample:
         """One anomaly that can be seen, and its mask; where none succeeds, the image as it is and an empty mask."""
+        return self.forge_with(self._any, rng, image)
+
+    def forge_with(self, defect: Defect, rng: np.random.Generator, image: Image) -> Sample:
+        """As `forge`, by this function."""
+        product = find_foreground(image) if self.on_product else None
         for _ in range(ATTEMPTS):
-            forged, mask = self._attempt(rng, image)
+            forged, mask = defect(rng, image)
+            if product is not None:
+                forged, mask = np.where(product[..., None], forged, image), mask & product
             mask = mask & _visibly_changed(image, forged)
             if mask.any():
                 return forged, mask
         return image, np.zeros(image.shape[:2], np.bool_)
 
-    def _attempt(self, rng: np.random.Generator, image: Image) -> tuple[Image, Mask]:
-        if rng.random() < self.structural_share:
-            return DEFECTS[int(rng.integers(len(DEFECTS)))](rng, image)
+    def blend(self, rng: np.random.Generator, image: Image) -> Sample:
+        """DRAEM's forgery: a texture seen through a Perlin mask, the image shining through it by beta."""
         mask = perlin_mask(rng, image.shape[0])
         texture = self._texture(rng, image.shape[0])
         beta = rng.uniform(0, self.highest_transparency)
         blended = np.where(mask[..., None], beta * image + (1 - beta) * texture, image)
         return np.asarray(blended, dtype=np.uint8), mask
+
+    def _any(self, rng: np.random.Generator, image: Image) -> Sample:
+        if rng.random() < self.structural_share:
+            return DEFECTS[int(rng.integers(len(DEFECTS)))](rng, image)
+        return self.blend(rng, image)
 
     def _texture(self, rng: np.random.Generator, size_px: int) -> Image:
         if rng.random() < 0.5:

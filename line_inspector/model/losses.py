@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from line_inspector.model.weight_mask import cosine_map
+from line_inspector.model.comparison import cosine_map
 
 
 def distillation_loss(teacher: Sequence[Tensor], student: Sequence[Tensor], mask: Tensor) -> Tensor:

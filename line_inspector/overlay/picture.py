@@ -37,7 +37,7 @@ def draw(frame: Frame, result: Result) -> Picture:
     threshold = usable_threshold(result)
     marked = blend(plain, heat, threshold)
     if not result.accepted:
-        outline(marked, heat, outline_level(heat, threshold))
+        outline(marked, heat, outline_level(heat, result.pixel_threshold))
     return Picture(_jpeg(caption(plain, result)), _jpeg(caption(marked, result)))
 
 
@@ -55,9 +55,10 @@ def heat_map(result: Result) -> Heat | None:
     return heat.astype(np.float32) / np.float32(255)
 
 
-def outline_level(heat: Heat, threshold: float) -> float:
-    """Where the outline runs: at the threshold, or below it where the coarse heat does not reach the full score."""
-    return min(threshold, 0.7 * float(np.max(heat)))
+def outline_level(heat: Heat, pixel_threshold: float | None) -> float:
+    """Where the outline runs: at the pixels' threshold, or below it where no place reaches that: a reject has one."""
+    highest = 0.7 * float(np.max(heat))
+    return highest if pixel_threshold is None else min(pixel_threshold, highest)
 
 
 def blend(frame: Frame, heat: Heat, threshold: float) -> Frame:

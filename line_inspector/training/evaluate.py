@@ -8,10 +8,10 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from line_inspector.datasets.labelled_image import LabelledImage, read_mask
 from line_inspector.errors import InputError
 from line_inspector.images import read_image
 from line_inspector.inference.engine import Engine, FrameFault
-from line_inspector.training.datasets import LabelledImage, read_mask
 from line_inspector.training.metrics import image_auroc, pixel_metrics
 
 
@@ -50,6 +50,7 @@ class Evaluation:
     overall: Scores
     per_defect: dict[str, Scores]
     threshold: float
+    pixel_threshold: float
     good_rejected: int
     defective_accepted: int
     ms_per_image: float
@@ -87,6 +88,7 @@ def evaluate(engine: Engine, cases: Sequence[Case]) -> Evaluation:
         overall=_score(cases),
         per_defect={d: _score([*good, *(case for case in cases if case.image.defect == d)]) for d in defects},
         threshold=engine.threshold,
+        pixel_threshold=engine.pixel_threshold,
         good_rejected=sum(case.score >= engine.threshold for case in good),
         defective_accepted=sum(case.image.is_defective and case.score < engine.threshold for case in cases),
         ms_per_image=median(case.inference_ms for case in cases),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from line_inspector.errors import InputError
 from line_inspector.images import Frame, list_images, read_image
 from line_inspector.inference.preprocess import to_model_input
+from line_inspector.training.splits import different
 
 FEWEST_IMAGES = 8
 
@@ -28,6 +29,10 @@ class GoodFrames:
         """The raw frame of one image, read again from its file."""
         return read_image(self.paths[index])
 
+    def part(self, indices: list[int]) -> "GoodFrames":
+        """Those of these indices."""
+        return GoodFrames(tuple(self.paths[index] for index in indices), self.pixels[indices])
+
 
 def read_good_folder(folder: Path, size_px: int) -> GoodFrames:
     """Read every image directly in `folder`, by name. Raises InputError as `read_good_frames` does."""
@@ -35,15 +40,22 @@ def read_good_folder(folder: Path, size_px: int) -> GoodFrames:
 
 
 def read_good_frames(paths: Sequence[Path], size_px: int) -> GoodFrames:
-    """Read the images in this order, each brought to size_px x size_px.
+    """Read the images in this order, each brought to size_px x size_px; a picture that comes twice counts once.
 
     Raises InputError for a file that is missing, unreadable, truncated, not 8-bit, with alpha or tiny (the file is
     named: a picture nobody can read must not be skipped in silence), and for fewer than FEWEST_IMAGES.
     """
-    if len(paths) < FEWEST_IMAGES:
+    _require_enough(len(paths), "good images", paths)
+    good = GoodFrames(tuple(paths), read_images(paths, size_px))
+    once = different(good.pixels)
+    _require_enough(len(once), "different good images", paths)
+    return good if len(once) == len(good) else good.part(once)
+
+
+def _require_enough(count: int, of_what: str, paths: Sequence[Path]) -> None:
+    if count < FEWEST_IMAGES:
         where = str(paths[0].parent) if paths else "the set of good images"
-        raise InputError(f"only {len(paths)} good images", where, f"Give at least {FEWEST_IMAGES}, better 100.")
-    return GoodFrames(tuple(paths), read_images(paths, size_px))
+        raise InputError(f"only {count} {of_what}", where, f"Give at least {FEWEST_IMAGES}, better 110.")
 
 
 def read_images(paths: Sequence[Path], size_px: int) -> NDArray[np.uint8]:

@@ -9,12 +9,14 @@ from line_inspector.images import list_images
 from line_inspector.inference.cuda import exact_float32
 from line_inspector.inference.model_directory import read_model_directory
 from line_inspector.model.adps import ADPS
+from line_inspector.model.foreground import stands_out
 from line_inspector.model.forging import Forger
 from line_inspector.training.backbone_weights import read_backbone_weights
 from line_inspector.training.good_frames import GoodFrames, read_images
 from line_inspector.training.options import TrainingOptions
 
 MOST_DONORS = 500
+LOOKED_AT = 50  # donors, by which to tell whether the product fills the frame
 
 # What timm's networks raise for an image or a patch of a size that they cannot take.
 UNFIT = (ValueError, RuntimeError, AssertionError, LookupError, TypeError, AttributeError)
@@ -31,8 +33,7 @@ def build_model(options: TrainingOptions, parent: Path | None) -> tuple[ADPS, st
         torch.set_num_threads(options.threads)
     if parent is not None:
         model, manifest = read_model_directory(parent)
-        model.student.requires_grad_(True)
-        model.segmentation.requires_grad_(True)
+        model.requires_grad_(True).teacher.requires_grad_(False)
         source = f"parent {manifest.version}"
     else:
         model, source = _from_imagenet(options)
@@ -55,11 +56,13 @@ def build_forger(good: GoodFrames, train: list[int], options: TrainingOptions) -
     textures = []
     if options.texture_folder is not None:
         textures = list(read_images(list_images(options.texture_folder), options.architecture.image_size_px))
+    donors = [good.pixels[index] for index in train[:MOST_DONORS]]
     return Forger(
-        donors=[good.pixels[index] for index in train[:MOST_DONORS]],
+        donors=donors,
         textures=textures,
         structural_share=options.structural_share,
         turned_share=options.turned_share,
+        on_product=options.on_product and stands_out(donors[:LOOKED_AT]),
     )
 
 

@@ -1,7 +1,7 @@
 """From good images to a finished model directory: build, fit, calibrate, write. What `train` and `retrain` call."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,13 +17,13 @@ from line_inspector.inference.manifest import Manifest, decode_manifest, encode_
 from line_inspector.inference.model_directory import (
     read_calibration_frames,
     read_manifest,
-    refuse_existing,
     require_writable,
     write_model_directory,
 )
+from line_inspector.inference.signed_directory import refuse_existing
 from line_inspector.model.adps import ADPS
 from line_inspector.training.budget import Budget
-from line_inspector.training.calibrate import Calibration, calibrate
+from line_inspector.training.calibrate import calibrate
 from line_inspector.training.checkpoint import CheckpointFolder
 from line_inspector.training.fit import Fitted, Requests, fit
 from line_inspector.training.good_frames import GoodFrames
@@ -33,16 +33,17 @@ from line_inspector.training.options import TrainingOptions
 from line_inspector.training.origin import Origin, origin_of
 from line_inspector.training.outcome import Outcome, maps_of
 from line_inspector.training.progress import Progress
+from line_inspector.training.promise import Promise, promise_for
+from line_inspector.training.prototype_fitting import fit_prototypes
 from line_inspector.training.report import report_page
 from line_inspector.training.samples import Batch, Sampler
-from line_inspector.training.selection import forged_choice_set, image_scores
+from line_inspector.training.selection import forged_choice_set, image_heats
 from line_inspector.training.splits import Split, split_good_images
 from line_inspector.training.team import ALONE, Team
 
 GOLDEN_FRAMES = 4
-MOST_HANDED_ON = 200  # calibration frames: four times what 2 % false rejects take
+MOST_HANDED_ON = 200  # calibration frames: four times what 2 % false rejects take; more where the promise takes more
 HANDED_ON_BYTES = 30_000_000
-MOST_REPORTED = 100
 REPORTED_SAMPLES = 30  # about half of them are forged
 WRITING_S = 4.0
 PROBES = 3  # the quickest counts: another program may have run beside one of them
@@ -70,16 +71,19 @@ def train_model(
     `paused` ends it, too, but nothing is written besides the checkpoint. Where `checkpoint` holds one, the training
     goes on from it; it is removed when a training that was not cancelled has written its model. `team`: the processes
     that train it together, all of which call this alike.
-    Raises InputError for unusable weights, options or folders, before the training where that can be known, and
-    TrainingPausedError when paused.
+    Raises InputError for unusable weights, options or folders, and for a promise that takes more images, before the
+    training where that can be known, and TrainingPausedError when paused.
     """
     refuse_existing(out)
+    handed_on = good.pixels[:0] if parent is None else read_calibration_frames(parent)
+    promise = _promise(good, options, parent, len(handed_on))
     torch.manual_seed(options.seed)
     model, source = build_model(options, parent)
     options = replace(options, architecture=model.architecture)
     _require_size(good, options)
     require_writable(out, _size_bytes(model, checkpoint))
-    material = _material(good, options, parent, team)
+    material = _material(good, options, promise, handed_on, team)
+    fit_prototypes(model, good.pixels[material.split.train], options.seed)
     budget.reserve_s = _measure_reserve_s(model, material)
     budget.count_steps(len(material.split.train), options.batch_size)
     learner = Learner(model, options, team)
@@ -108,24 +112,28 @@ class _Material:
 
     good: GoodFrames
     split: Split
-    calibration_sets: list[NDArray[np.uint8]]
+    promise: Promise
+    handed_on: NDArray[np.uint8]  # calibration frames of the parent, by which every later model is calibrated as well
     sampler: Sampler
     choice_set: Batch
 
     @property
-    def reported(self) -> NDArray[np.uint8]:
-        """Held-out good images whose scores the report shows."""
-        return self.good.pixels[self.split.calibration[:MOST_REPORTED]]
+    def held_out(self) -> NDArray[np.uint8]:
+        """Good images that calibrate the model, (N, S, S, 3)."""
+        return self.good.pixels[self.split.calibration]
 
 
-def _material(good: GoodFrames, options: TrainingOptions, parent: Path | None, team: Team) -> _Material:
-    split = split_good_images(good.pixels, options.held_out_share, options.choice_share)
+def _material(
+    good: GoodFrames, options: TrainingOptions, promise: Promise, handed_on: NDArray[np.uint8], team: Team
+) -> _Material:
+    split = split_good_images(good.pixels, options.held_out_share, options.choice_share, promise.images)
     forger = build_forger(good, split.train, options)
     part = team.part(options.batch_size)
     return _Material(
         good=good,
         split=split,
-        calibration_sets=_calibration_sets(good, split, parent),
+        promise=promise,
+        handed_on=handed_on,
         sampler=Sampler(good.pixels[split.train], forger, options.batch_size, options.seed, part),
         choice_set=forged_choice_set(good.pixels[split.choice], forger, options.seed),
     )
@@ -141,15 +149,18 @@ def _finish(
     version: str | None,
 ) -> Manifest:
     """Calibrate, report, write."""
-    calibration = _calibrated(model, material.calibration_sets, options)
+    heats, promise, handed_on = image_heats(model, material.held_out), material.promise, material.handed_on
+    scale, calibration = calibrate(heats, image_heats(model, handed_on), promise)
+    calibrating = handed_on if len(handed_on) else material.held_out[: max(MOST_HANDED_ON, promise.images)]
     outcome = Outcome(
         name=version or out.name,
         fitted=fitted,
         calibration=calibration,
         split=material.split,
-        good_scores=image_scores(model, material.reported),
+        remark=promise.remark,
+        good_scores=scale.apply(torch.from_numpy(heats.max(axis=1))).tolist(),
         choice_set=material.choice_set,
-        maps=maps_of(model, material.choice_set.images),
+        maps=scale.apply(maps_of(model, material.choice_set.images)).numpy(),
         samples=replace(material.sampler, batch_size=REPORTED_SAMPLES, part=slice(None)).batch(0),
         lineage=lineage,
     )
@@ -157,8 +168,10 @@ def _finish(
         out,
         model,
         threshold=calibration.threshold,
+        pixel_threshold=calibration.pixel_threshold,
+        scale=scale,
         golden_frames=[material.good.frame(index) for index in material.split.calibration[:GOLDEN_FRAMES]],
-        calibration_frames=list(material.calibration_sets[-1][:MOST_HANDED_ON]),
+        calibration_frames=list(calibrating),
         version=version,
         calibration=calibration.as_record(),
         lineage=lineage,
@@ -200,31 +213,25 @@ def _size_bytes(model: ADPS, checkpoint: CheckpointFolder | None) -> int:
     return int(states * sum(tensor.nbytes for tensor in model.state_dict().values()) + 2 * HANDED_ON_BYTES)
 
 
-def _calibration_sets(good: GoodFrames, split: Split, parent: Path | None) -> list[NDArray[np.uint8]]:
-    """The held-out images, and last the frames that every later model's threshold is held to."""
-    handed_on = good.pixels[:0] if parent is None else read_calibration_frames(parent)
-    held_out = good.pixels[split.calibration]
-    return [held_out, handed_on] if len(handed_on) else [held_out]
-
-
-def _calibrated(model: ADPS, sets: Sequence[NDArray[np.uint8]], options: TrainingOptions) -> Calibration:
-    """The highest of the thresholds that the sets ask for.
-
-    Logged parts have passed an earlier model, so by themselves they would let each night's threshold reject a little
-    more than the one before; the handed-on frames, which nobody has sifted, forbid that.
-    """
-    asked = [calibrate(image_scores(model, pixels), options.false_reject_rate) for pixels in sets]
-    return max(asked, key=lambda calibration: calibration.threshold)
+def _promise(good: GoodFrames, options: TrainingOptions, parent: Path | None, handed_on: int) -> Promise:
+    """What the model will promise. Raises InputError where the images cannot support it."""
+    before = None if parent is None else read_manifest(parent).calibration.get("false_reject_rate")
+    return promise_for(
+        len(good),
+        options.false_reject_rate,
+        options.outlined_share,
+        handed_on=handed_on or None,
+        promised_before=before,
+    )
 
 
 def _measure_reserve_s(model: ADPS, material: _Material) -> float:
     """How long the last look, the calibration, the report and the writing will take, with a margin."""
     probe = material.good.pixels[[0] * 8]
-    image_scores(model, probe)
-    per_image_s = min(_seconds(lambda: image_scores(model, probe)) for _ in range(PROBES)) / len(probe)
-    for_calibration = sum(map(len, material.calibration_sets))
-    for_report = len(material.choice_set.images) + len(material.reported)
-    images = len(material.choice_set.images) + for_calibration + for_report + GOLDEN_FRAMES
+    image_heats(model, probe)
+    per_image_s = min(_seconds(lambda: image_heats(model, probe)) for _ in range(PROBES)) / len(probe)
+    for_calibration = len(material.held_out) + len(material.handed_on)
+    images = 2 * len(material.choice_set.images) + for_calibration + GOLDEN_FRAMES  # the last look, and the report's
     return WRITING_S + 2.0 * per_image_s * images
 
 

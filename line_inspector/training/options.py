@@ -21,9 +21,12 @@ class TrainingOptions:
     `precision`: "auto" is bf16 where the hardware computes in it, else fp16 with scaled gradients on CUDA, else fp32.
     `focal_gamma`: the focal loss's exponent. `segmentation_weight`: the paper's lambda.
     `structural_share`: forgeries from defects.py; the others are DRAEM's textures. `turned_share`: images turned by 90
-    degrees either way (the paper's 0.3). `texture_folder`: further textures, such as the DTD data set.
-    `held_out_share` of the good images is never trained on; `choice_share` of those is for choosing the checkpoint, the
-    others for the threshold at `false_reject_rate`. `checks`: how often the forged held-out images are looked at.
+    degrees either way (the paper's 0.3). `on_product`: defects are forged on the product where it stands out against a
+    plain ground, not beside it. `texture_folder`: further textures, such as the DTD data set.
+    `held_out_share` of the good images is never trained on, or more, up to half, where the promise takes more;
+    `choice_share` of those is for choosing the checkpoint, the others for the promise: at most `false_reject_rate` of
+    good parts rejected, on average at most `outlined_share` of a good part's area outlined. None is the least that the
+    images support, see promise.py. `checks`: how often the forged held-out images are looked at.
     `patience`: end after so many looks in a row without a better mark; None is never, since in one cycle the best comes
     last, when the learning rate has fallen.
     `device`: "auto" takes CUDA where there is one.
@@ -45,10 +48,12 @@ class TrainingOptions:
     segmentation_weight: float = 1.0
     structural_share: float = 0.3
     turned_share: float = 0.3
+    on_product: bool = True
     texture_folder: Path | None = None
     held_out_share: float = 0.2
     choice_share: float = 0.25
-    false_reject_rate: float = 0.02
+    false_reject_rate: float | None = None
+    outlined_share: float | None = None
     checks: int = 4
     patience: int | None = None
     device: str = "auto"
@@ -63,6 +68,12 @@ class TrainingOptions:
 
 # What the paper fixes about a training, where our defaults differ: docs/training.md. To be run for PAPER_EPOCHS.
 PAPER = TrainingOptions(
-    batch_size=32, learning_rate=1e-4, schedule="steps", window_share=1.0, structural_share=0.0, checks=30
+    batch_size=32,
+    learning_rate=1e-4,
+    schedule="steps",
+    window_share=1.0,
+    structural_share=0.0,
+    on_product=False,
+    checks=30,
 )
 PAPER_EPOCHS = 300

@@ -25,7 +25,8 @@ WORSE_AT_THE_END = 0.05
 
 @dataclass(frozen=True)
 class Outcome:
-    """`good_scores` are those of held-out good parts; `maps` (N, S, S) the finished model's on the `choice_set`.
+    """`good_scores` are those of held-out good parts; `maps` (N, S, S) the finished model's on the `choice_set`; both
+    on the stable scale. `remark`: what a person should know of the promise.
 
     `samples`: what was learned from, forged as in training. `lineage` as in the manifest.
     """
@@ -34,6 +35,7 @@ class Outcome:
     fitted: Fitted
     calibration: Calibration
     split: Split
+    remark: str
     good_scores: Sequence[float]
     choice_set: Batch
     maps: NDArray[np.float32]
@@ -67,9 +69,9 @@ class Outcome:
         return float(self.fitted.steps * options["batch_size"] / max(1, len(self.split.train)))
 
 
-def maps_of(model: ADPS, images: torch.Tensor) -> NDArray[np.float32]:
-    """uint8 RGB (N, 3, S, S) -> the model's anomaly maps, (N, S, S)."""
-    return np.concatenate([part.float().cpu().numpy() for part in anomaly_maps(model, images)])
+def maps_of(model: ADPS, images: torch.Tensor) -> torch.Tensor:
+    """uint8 RGB (N, 3, S, S) -> the model's anomaly maps, (N, S, S), by the network's own scores, on the CPU."""
+    return torch.cat([part.float().cpu() for part in anomaly_maps(model, images)])
 
 
 def warnings(outcome: Outcome) -> list[str]:
@@ -94,12 +96,7 @@ def _weakness(outcome: Outcome) -> list[str]:
 
 
 def _too_little_data(outcome: Outcome) -> list[str]:
-    found, calibration = [], outcome.calibration
-    if not calibration.enough_images:
-        found.append(
-            f"Only {calibration.images} held-out pictures set the threshold. To promise at most"
-            f" {calibration.false_reject_rate:.2%} false rejects takes {calibration.images_needed}."
-        )
+    found = [f"{outcome.remark[:1].upper()}{outcome.remark[1:]}"] if outcome.remark else []
     if len(outcome.split.train) < FEW_IMAGES:
         found.append(
             f"Only {len(outcome.split.train)} pictures were learned from. What varies between good parts and is on none"

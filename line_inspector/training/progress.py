@@ -26,16 +26,31 @@ class Progress(NamedTuple):
 
 
 @contextmanager
-def show_progress() -> Iterator[Callable[[Progress], None]]:
-    """Yield the callback that `train_model` wants."""
+def show_progress(remark: str = "") -> Iterator[Callable[[Progress], None]]:
+    """Yield the callback that `train_model` wants. `remark` is said first, once the training has really begun."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _plain_lines()
+        yield _after(remark, console, _plain_lines())
         return
     columns = TextColumn("training"), BarColumn(), TaskProgressColumn(), TextColumn("{task.description}")
     with Bar(*columns, console=console) as bar:
         task = bar.add_task("starting", total=1.0)
-        yield lambda progress: bar.update(task, completed=progress.share, description=describe(progress))
+        yield _after(
+            remark,
+            bar.console,
+            lambda progress: bar.update(task, completed=progress.share, description=describe(progress)),
+        )
+
+
+def _after(remark: str, console: Console, show: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    unsaid = [f"note: {remark}"] if remark else []
+
+    def on_progress(progress: Progress) -> None:
+        if unsaid:
+            console.print(unsaid.pop(), soft_wrap=True, highlight=False)
+        show(progress)
+
+    return on_progress
 
 
 def describe(progress: Progress) -> str:

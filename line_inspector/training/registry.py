@@ -22,7 +22,8 @@ import msgspec
 
 from line_inspector.errors import InputError
 from line_inspector.inference.load import load_verified_engine
-from line_inspector.inference.model_directory import read_manifest, read_model_directory, sync
+from line_inspector.inference.model_directory import read_manifest, read_model_directory
+from line_inspector.inference.signed_directory import sync
 
 CURRENT = "current"
 HISTORY = "history.jsonl"

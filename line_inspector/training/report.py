@@ -108,7 +108,8 @@ def _samples(outcome: Outcome) -> str:
 def _answers(outcome: Outcome) -> str:
     explained = (
         "Forged defects on held-out parts, the hardest first, and last the good parts with the highest scores. From the"
-        " left: the picture with the forged defect outlined in green; the model's map; what lies above the threshold."
+        " left: the picture with the forged defect outlined in green; the model's map; what is outlined if the part is"
+        " rejected."
     )
     return f"<p>{explained}</p>{_figures(answers(outcome))}"
 

@@ -28,12 +28,12 @@ def forged_samples(outcome: Outcome) -> Iterator[tuple[str, str]]:
 
 
 def answers(outcome: Outcome) -> Iterator[tuple[str, str]]:
-    """Picture, map and what lies above the threshold; hardest forgeries, easiest ones, then good parts."""
+    """Picture, map and what the page would outline; hardest forgeries, easiest ones, then good parts."""
     threshold = outcome.calibration.threshold
     for index in _chosen(outcome):
         picture, mask = _tile(outcome.choice_set.images[index]), _mask_tile(outcome.choice_set.masks[index])
         heat = np.asarray(cv2.resize(outcome.maps[index], (TILE_PX, TILE_PX)), dtype=np.float32)
-        above = outlined(picture, heat >= threshold, OUTLINE_COLOUR)
+        above = outlined(picture, heat >= outcome.calibration.pixel_threshold, OUTLINE_COLOUR)
         row = [outlined(picture, mask, MASK_COLOUR), heat_picture(picture, heat), above]
         score, forged = float(outcome.scores[index]), bool(outcome.is_forged[index])
         verdict = "rejected" if score >= threshold else "accepted"

@@ -23,6 +23,7 @@ from line_inspector.training.model_building import build_forger
 from line_inspector.training.model_training import train_model
 from line_inspector.training.options import TrainingOptions
 from line_inspector.training.progress import Progress
+from line_inspector.training.promise import USUAL_RATE
 from line_inspector.training.promotion import Promotion, Trial, judge
 from line_inspector.training.registry import Registry
 from line_inspector.training.samples import Batch, to_batch
@@ -72,9 +73,10 @@ def retrain(
 
     One frame in five, chosen by its pixels so that it is the same one every night, is never trained on but tried. The
     candidate must not be worse than the model in service, nor than the one that a person chose, from which all later
-    ones descend: a little worse each night would add up. `cancelled` is asked before every step, and once more before
-    anything is published; nothing is then. The architecture of the model in service counts before that in `options`.
-    Raises InputError for too few frames, a second retraining at once, or what `train_model` raises.
+    ones descend: a little worse each night would add up. Nor may it promise less than its parent, unless the options
+    name a rate. `cancelled` is asked before every step, and once more before anything is published; nothing is then.
+    The architecture of the model in service counts before that in `options`. Raises InputError for too few frames, or
+    too few for the promise, a second retraining at once, or what `train_model` raises; nothing has changed then.
     """
     with _candidate_folder(registry.folder) as folder:
         parent, options = _parent(registry, options)
@@ -154,7 +156,7 @@ def _trials(folders: Sequence[Path | None], images: Batch, options: TrainingOpti
 
 
 def _tried(folder: Path, images: Batch, options: TrainingOptions) -> Trial:
-    promised = read_manifest(folder).calibration.get("guaranteed_false_reject_rate", options.false_reject_rate)
+    promised = read_manifest(folder).calibration.get("false_reject_rate", USUAL_RATE)
     return try_engine(load_verified_engine(folder, options.device), images, float(promised))
 
 
@@ -203,12 +205,8 @@ def _read_usable(
 
 def _hold_out(good: GoodFrames) -> tuple[GoodFrames, GoodFrames]:
     """Split into frames to train on and frames to try on."""
-    training, trial = hold_out(good.pixels, TRIAL_SHARE, FEWEST_TRIAL_FRAMES, "trial")
-    return _part(good, training), _part(good, trial[:MOST_TRIAL_FRAMES])
-
-
-def _part(good: GoodFrames, indices: list[int]) -> GoodFrames:
-    return GoodFrames(tuple(good.paths[i] for i in indices), good.pixels[indices])
+    training, trial = hold_out(good.pixels, TRIAL_SHARE, FEWEST_TRIAL_FRAMES, len(good) // 2, "trial")
+    return good.part(training), good.part(trial[:MOST_TRIAL_FRAMES])
 
 
 def _trial_images(trial: GoodFrames, options: TrainingOptions) -> Batch:

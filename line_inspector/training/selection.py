@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from line_inspector.errors import InputError
+from line_inspector.inference.heat import coarse_maps
+from line_inspector.messages import HEAT_SIDE_PX
 from line_inspector.model.adps import ADPS
 from line_inspector.model.forging import Forger
 from line_inspector.training.samples import Batch, to_batch
@@ -89,7 +91,8 @@ def anomaly_maps(model: ADPS, images: torch.Tensor) -> Iterator[torch.Tensor]:
             yield model.anomaly_map(model.normalise(part.to(model.mean.device)))
 
 
-def image_scores(model: ADPS, pixels: NDArray[np.uint8]) -> list[float]:
-    """Scores of images, uint8 (N, S, S, 3): the maximum of each map."""
+def image_heats(model: ADPS, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Coarse maps (heat.py) of images, uint8 (N, S, S, 3) -> (N, cells); the largest of a row is the image's score."""
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
-    return [float(score) for maps in anomaly_maps(model, images) for score in maps.amax(dim=(1, 2))]
+    heats = [coarse_maps(maps).flatten(1).cpu().numpy() for maps in anomaly_maps(model, images)]
+    return np.concatenate([np.empty((0, HEAT_SIDE_PX**2), np.float32), *heats])

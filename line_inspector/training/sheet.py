@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from line_inspector.errors import InputError
-from line_inspector.images import read_image
+from line_inspector.images import read_image, write_png
 from line_inspector.training.evaluate import Case
 
 TILE_PX = 200
@@ -23,38 +22,31 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 Picture = NDArray[np.uint8]
 
 
-def draw_sheet(cases: Sequence[Case], threshold: float, rows: int = 3) -> Picture:
+def draw_sheet(cases: Sequence[Case], threshold: float, pixel_threshold: float, rows: int = 3) -> Picture:
     """Draw the sheet, uint8 BGR: worst cases on the left, best on the right, `rows` of defective and of good ones.
 
-    Worst are defective images that scored lowest and good ones that scored highest. The outline surrounds what lies
-    above `threshold`.
+    Worst are defective images that scored lowest and good ones that scored highest. `threshold` is the
+    score's; the outline surrounds what reaches `pixel_threshold`.
     """
     defective = sorted((case for case in cases if case.image.is_defective), key=lambda case: case.score)
     good = sorted((case for case in cases if not case.image.is_defective), key=lambda case: -case.score)
     left = [
-        _block("Worst defective: lowest scores", defective[:rows], threshold),
-        _block("Worst good: highest scores", good[:rows], threshold),
+        _block("Worst defective: lowest scores", defective[:rows], threshold, pixel_threshold),
+        _block("Worst good: highest scores", good[:rows], threshold, pixel_threshold),
     ]
     right = [
-        _block("Best defective: highest scores", defective[::-1][:rows], threshold),
-        _block("Best good: lowest scores", good[::-1][:rows], threshold),
+        _block("Best defective: highest scores", defective[::-1][:rows], threshold, pixel_threshold),
+        _block("Best good: lowest scores", good[::-1][:rows], threshold, pixel_threshold),
     ]
     return np.hstack([np.vstack(left), np.vstack(right)])
 
 
-def write_sheet(path: Path, cases: Sequence[Case], threshold: float) -> None:
+def write_sheet(path: Path, cases: Sequence[Case], threshold: float, pixel_threshold: float) -> None:
     """Write the sheet to `path`, a PNG. Raises InputError where it cannot be written."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(cv2.imencode(".png", draw_sheet(cases, threshold))[1].tobytes())
-        partial.replace(path)
-    except OSError as e:
-        raise InputError(f"cannot be written ({e.strerror})", str(path), "Name another file.") from e
-    finally:
-        partial.unlink(missing_ok=True)
+    write_png(path, draw_sheet(cases, threshold, pixel_threshold))
 
 
-def _block(title: str, cases: Sequence[Case], threshold: float) -> Picture:
+def _block(title: str, cases: Sequence[Case], threshold: float, pixel_threshold: float) -> Picture:
     width = 4 * (TILE_PX + GAP_PX) + GAP_PX
     strips = [_label(title, width, scale=0.6), _headings(width)]
     for case in cases:
@@ -62,23 +54,19 @@ def _block(title: str, cases: Sequence[Case], threshold: float) -> Picture:
         text = (
             f"{case.image.defect}/{case.image.path.name}: score {case.score:.3f}, threshold {threshold:.3f}, {verdict}"
         )
-        strips += [_label(text, width, scale=0.4), _row(case, threshold)]
+        strips += [_label(text, width, scale=0.4), _row(case, pixel_threshold)]
     return np.vstack(strips)
 
 
-def _row(case: Case, threshold: float) -> Picture:
+def _row(case: Case, pixel_threshold: float) -> Picture:
     frame = read_image(case.image.path)
     colour = np.dstack([frame] * 3) if frame.ndim == 2 else frame
     scale = TILE_PX / max(colour.shape[:2])
     size = (max(1, round(colour.shape[1] * scale)), max(1, round(colour.shape[0] * scale)))
     image = np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     heat = np.asarray(cv2.resize(case.map, size, interpolation=cv2.INTER_LINEAR), dtype=np.float32)
-    pictures = [
-        image,
-        _mask_picture(case, size),
-        heat_picture(image, heat),
-        outlined(image, heat > threshold, OUTLINE_COLOUR),
-    ]
+    above = outlined(image, heat >= pixel_threshold, OUTLINE_COLOUR)
+    pictures = [image, _mask_picture(case, size), heat_picture(image, heat), above]
     return np.hstack([*(_framed(picture) for picture in pictures), _blank(TILE_PX, GAP_PX)])
 
 
@@ -121,7 +109,7 @@ def _label(text: str, width: int, scale: float) -> Picture:
 
 def _headings(width: int) -> Picture:
     strip = _blank(LABEL_PX, width)
-    for column, name in enumerate(("image", "mask", "map", "above threshold")):
+    for column, name in enumerate(("image", "mask", "map", "outlined")):
         place = (GAP_PX + column * (TILE_PX + GAP_PX), LABEL_PX - 7)
         cv2.putText(strip, name, place, FONT, 0.4, INK, 1, cv2.LINE_AA)
     return strip

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from line_inspector.training.promise import least_for_choice
+
 Pixels = NDArray[np.uint8]
 
 
@@ -22,27 +24,28 @@ class Split(NamedTuple):
     calibration: list[int]
 
 
-def split_good_images(pixels: Pixels, held_out_share: float, choice_share: float) -> Split:
+def split_good_images(pixels: Pixels, held_out_share: float, choice_share: float, for_calibration: int) -> Split:
     """Split images (N, S, S, 3): on average `held_out_share` of them are held out, `choice_share` of those for choice.
 
-    At least 2 are held out for each purpose, and never more than half.
+    More are held out, up to half, where `for_calibration` at least takes them (promise.py says how many there can be).
+    Who is held out then follows from the same lots, so that a growing set gives images back to training and takes none.
     """
-    train, held_out = hold_out(pixels, held_out_share, 4, "held out")
-    calibration, choice = hold_out(pixels[held_out], choice_share, 2, "choice")
-    if len(calibration) < 2:  # two fell on the wrong side by chance
-        calibration, choice = [*calibration, *choice[:-2]], choice[-2:]
+    least = for_calibration + least_for_choice(len(pixels))
+    train, held_out = hold_out(pixels, held_out_share, least, len(pixels) // 2, "held out")
+    spare = len(held_out) - for_calibration
+    calibration, choice = hold_out(pixels[held_out], choice_share, 2, spare, "choice")
     of_held_out = [sorted(held_out[i] for i in part) for part in (choice, calibration)]
     return Split(train, *of_held_out)
 
 
-def hold_out(pixels: Pixels, share: float, least: int, purpose: str) -> tuple[list[int], list[int]]:
-    """Indices of the images that are kept, and of those held out: `share` of them on average, `least` at least.
+def hold_out(pixels: Pixels, share: float, least: int, most: int, purpose: str) -> tuple[list[int], list[int]]:
+    """Indices of the images that are kept, and of those held out: `share` of them on average, `least` to `most`.
 
-    An image's lot depends on its pixels and the purpose alone, but for `least`, and for the cap at half the set.
+    An image's lot depends on its pixels and the purpose alone, but for `least` and `most`.
     """
     lots = [lot(image, purpose) for image in pixels]
     order = sorted(range(len(lots)), key=lots.__getitem__)
-    count = min(max(least, sum(drawn < share for drawn in lots)), max(least, len(lots) // 2))
+    count = min(max(least, sum(drawn < share for drawn in lots)), most)
     return sorted(order[count:]), sorted(order[:count])
 
 
@@ -56,7 +59,7 @@ def identity(image: Pixels, purpose: str = "") -> bytes:
     return hashlib.sha256(purpose.encode() + np.ascontiguousarray(image).tobytes()).digest()
 
 
-def different(pixels: Sequence[Pixels], besides: Sequence[Pixels] = ()) -> list[int]:
+def different(pixels: Sequence[Pixels] | Pixels, besides: Sequence[Pixels] = ()) -> list[int]:
     """Indices of images that have not come before, and are not among `besides`."""
     seen = {identity(image) for image in besides}
     first: list[int] = []

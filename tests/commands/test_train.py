@@ -45,6 +45,9 @@ def test_json_is_one_document_on_standard_output_and_progress_is_on_standard_err
     assert document["lineage"]["steps"] == 3
     assert document["model_dir"] == str(tmp_path / "m")
     assert "step 3, loss" in done.stderr
+    assert done.stderr.startswith("note: 12 good images promise that at most 20.00% of good parts are rejected, not 2%")
+    assert document["calibration"]["false_reject_rate"] == 0.2
+    assert document["threshold"] == 0.5
     read_model_directory(tmp_path / "m")
 
 
@@ -59,7 +62,7 @@ def test_ctrl_c_writes_the_best_so_far(good_dir: Path, tmp_path: Path) -> None:
         out, err = running.communicate(timeout=120)
     assert running.returncode == 0, err
     assert "best model so far is being written" in err
-    assert "steps" in out
+    assert "steps; a part is rejected when it scores 0.5 or more: at most 20.00% of good parts" in out
     _, manifest = read_model_directory(tmp_path / "m")
     assert manifest.lineage["ended_by"] == "cancelled"
 
@@ -120,6 +123,9 @@ def test_the_papers_values_are_one_flag_away_and_each_can_be_changed(
         (["--steps", "2", "--patches-per-side", "3"], "multiple of patches_per_side"),
         (["--steps", "2", "--textures", "nowhere"], "no such folder"),
         (["--steps", "2", "--backbone", "swin_tiny_patch4_window7_224"], "backbone swin_tiny_patch4_window7_224"),
+        (["--steps", "2", "--false-reject-rate", "0.02"], "12 good images cannot promise 2.00%: that takes 108"),
+        (["--steps", "2", "--false-reject-rate", "0.02"], "ask for what these support: --false-reject-rate 0.2."),
+        (["--steps", "2", "--outlined-share", "0.05"], "--outlined-share 0.2"),
         (["--steps", "1", "--batch-size", "2", "--out", "/proc/nowhere/m"], "cannot be written"),
     ],
 )
@@ -153,6 +159,6 @@ def test_a_damaged_image_is_named(good_dir: Path, tmp_path: Path) -> None:
 
 def test_a_model_that_learned_nothing_is_written_with_a_warning(good_dir: Path, tmp_path: Path) -> None:
     done = _train(good_dir, "--out", tmp_path / "m", "--steps", 2, "--learning-rate", 1)
-    assert done.returncode == 0 or "no longer a number" in done.stderr
+    assert done.returncode == 0 or "no longer a number" in done.stderr or "highest score" in done.stderr
     assert done.returncode == 2 or "warning: this model does not tell forged defects" in done.stderr
     assert done.returncode == 2 or "Do not use it" in (tmp_path / "m" / "report.html").read_text()

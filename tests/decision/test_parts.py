@@ -36,6 +36,7 @@ def verdict(number: int = 1, captured_ns: int = 1, score: float = 0.1, camera: s
         slot=SlotRef(ring="ring", slot=number, generation=2),
         score=score,
         threshold=0.5,
+        pixel_threshold=0.4,
         model_version="v1",
         fingerprint=number,
         captured_ns=captured_ns,

@@ -19,6 +19,7 @@ VERDICT = Verdict(
     slot=SlotRef(ring="r", slot=0, generation=2),
     score=0.2,
     threshold=0.5,
+    pixel_threshold=0.4,
     model_version="v1",
     fingerprint=7,
     captured_ns=1_500,

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -158,6 +159,22 @@ def test_the_first_model_of_a_recipe_is_taken_when_it_comes(tmp_path: Path, reci
     point(recipe / "later", recipe / "v2")
     assert wait_for(watch.take).version == "v2"
     watch.close()
+
+
+def test_it_yields_to_inference_once_there_is_some(recipe: Path) -> None:
+    niceness: list[int] = []
+
+    def note(folder: Path) -> Engine:
+        niceness.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return load_verified_engine(folder, "cpu")
+
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    watch = ModelWatch(recipe / "later", recipe / "later", note, PERIOD_S)
+    for version in ("v1", "v2"):
+        point(recipe / "later", recipe / version)
+        wait_for(watch.take)
+    watch.close()
+    assert niceness == [own, 19]
 
 
 def test_golden_frames_that_score_otherwise_keep_a_model_out(recipe: Path) -> None:

@@ -1,4 +1,4 @@
-"""The CPU engine answers as the plain model does, whatever the batch; a bad frame costs no other frame its answer."""
+"""Every engine answers as the plain model does, whatever the batch; a bad frame costs no other frame its answer."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,12 +6,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from exported import ExportedModel
 
+from line_inspector.inference import openvino_export
 from line_inspector.inference.build import build_engine
 from line_inspector.inference.engine import Engine, Finding, FrameFault
 from line_inspector.inference.folding import fold_batch_norm
-from line_inspector.inference.model_directory import read_manifest, read_model_directory
+from line_inspector.inference.load import load_verified_engine, load_verified_openvino_engine
+from line_inspector.inference.model_directory import (
+    read_golden,
+    read_manifest,
+    read_model_directory,
+    write_model_directory,
+)
 from line_inspector.inference.preprocess import to_model_input
+from line_inspector.inference.scale import LIMIT, ScoreScale
+from line_inspector.inference.torch_engine import TorchEngine
 from line_inspector.messages import HEAT_SIDE_PX, Reason
 from line_inspector.model.adps import ADPS
 
@@ -19,13 +29,15 @@ CLOSE = 1e-5
 
 
 @pytest.fixture
-def model_dir(tmp_path: Path, write_tiny_model: Callable[..., Path]) -> Path:
-    return write_tiny_model(tmp_path / "model", version="v7")
+def model_dir(exported_model: ExportedModel) -> Path:
+    return exported_model.model_dir
 
 
-@pytest.fixture
-def engine(model_dir: Path) -> Engine:
-    return build_engine(*read_model_directory(model_dir), "cpu", max_batch_size=4)
+@pytest.fixture(params=["torch", "openvino"])
+def engine(request: pytest.FixtureRequest, exported_model: ExportedModel) -> Engine:
+    if request.param == "torch":
+        return load_verified_engine(exported_model.model_dir, "cpu", max_batch_size=4)
+    return load_verified_openvino_engine(exported_model.model_dir, exported_model.cache, 1, max_batch_size=4)
 
 
 @pytest.fixture
@@ -82,7 +94,19 @@ def test_no_frames_and_only_bad_frames_are_answered(engine: Engine) -> None:
 def test_a_model_whose_answer_is_no_number_gives_a_fault_never_a_score(model_dir: Path, frames: list) -> None:
     model, manifest = read_model_directory(model_dir)
     model.segmentation.head.bias.data.fill_(float("nan"))
-    broken = build_engine(model, manifest, "cpu")
+    fault_without_a_score(build_engine(model, manifest, "cpu"), frames)
+
+
+def test_so_does_an_export_whose_answer_is_no_number(exported_model: ExportedModel, frames: list) -> None:
+    model, manifest = read_model_directory(exported_model.model_dir)
+    bias = model.segmentation.head.bias.detach().numpy()
+    content = {path.name: path.read_bytes() for path in exported_model.export.iterdir()}
+    assert content["model.bin"].count(bias.tobytes()) == 1
+    content["model.bin"] = content["model.bin"].replace(bias.tobytes(), np.full_like(bias, np.nan).tobytes())
+    fault_without_a_score(TorchEngine(openvino_export.load(content, 1), manifest, max_batch_size=1), frames)
+
+
+def fault_without_a_score(broken: Engine, frames: list) -> None:
     for answer in broken.infer(frames[:2]):
         assert isinstance(answer, FrameFault)
         assert answer.reason is Reason.BAD_SCORE
@@ -104,7 +128,6 @@ def test_bad_frames_do_not_make_it_believe_that_it_is_fast(engine: Engine) -> No
 
 def test_heat_of_a_larger_map_keeps_its_brightest_pixel(build_tiny_model: Callable[..., ADPS], model_dir: Path) -> None:
     """A forward that marks one pixel: reduced to the heat map it must be as bright, in the cell above it."""
-    from line_inspector.inference.torch_engine import TorchEngine
 
     def forward(pixels: np.ndarray) -> torch.Tensor:
         maps = torch.zeros(len(pixels), 256, 256)
@@ -142,3 +165,33 @@ def test_folding_is_dropped_where_it_would_change_the_answer(build_tiny_model: C
     model = build_tiny_model()
     model.segmentation.head = torch.nn.Sequential(model.segmentation.head, Past(2)).eval()
     assert fold_batch_norm(model) is model
+
+
+def test_everything_it_says_is_on_the_stable_scale(
+    tmp_path: Path, build_tiny_model: Callable[..., ADPS], frames: list
+) -> None:
+    """The frames' own scores set the scale: the second lowest is the limit, the lowest one typical."""
+    model = build_tiny_model()
+    typical, limit, *_ = sorted(float(own.max()) for own in plain_maps(model, frames))
+    scale = ScoreScale(limit, min(typical, limit))
+    write_model_directory(
+        tmp_path / "scaled",
+        model,
+        threshold=LIMIT,
+        pixel_threshold=0.3,
+        scale=scale,
+        golden_frames=frames,
+        calibration={},
+        lineage={},
+        metrics={},
+    )
+    engine = build_engine(*read_model_directory(tmp_path / "scaled"), "cpu")
+    assert (engine.threshold, engine.pixel_threshold) == (LIMIT, 0.3)
+    findings, maps = engine.infer(frames), engine.anomaly_maps(frames)
+    golden = [score for _, score in read_golden(tmp_path / "scaled")]
+    for finding, full, own, expected in zip(findings, maps, plain_maps(model, frames), golden, strict=True):
+        assert finding.score == full.max() == pytest.approx(scale.of(float(own.max())), abs=1e-3)
+        assert finding.score == pytest.approx(expected, abs=1e-3)
+        np.testing.assert_allclose(full, scale.apply(torch.from_numpy(own)).numpy(), atol=1e-3)
+        assert abs(int(finding.heat.max()) - 255 * finding.score) <= 0.51
+    load_verified_engine(tmp_path / "scaled", "cpu")

@@ -25,7 +25,8 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
     write_dataset(folder / "parts", good_train=60, good_test=0, per_defect=0, size_px=SIZE_PX, seed=1)
     torch.set_num_threads(2)
-    options = TrainingOptions(architecture=Architecture(image_size_px=SIZE_PX, patches_per_side=4))
+    architecture = Architecture(image_size_px=SIZE_PX, patches_per_side=4)
+    options = TrainingOptions(architecture=architecture, false_reject_rate=0.1)  # the nights have few frames
     good = read_good_folder(folder / "parts" / "train" / "good", SIZE_PX)
     train_model(good, folder / "model", options, Budget(steps=STEPS))
     return folder / "model"
@@ -41,6 +42,8 @@ def second_model_dir(model_dir: Path) -> Path:
         folder,
         model,
         threshold=manifest.threshold,
+        pixel_threshold=manifest.pixel_threshold,
+        scale=manifest.scale,
         golden_frames=frames,
         version="second",
         calibration=manifest.calibration,

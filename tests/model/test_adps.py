@@ -1,5 +1,6 @@
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 import torch
@@ -75,6 +76,7 @@ def test_state_carries_everything_to_a_model_built_from_the_same_architecture() 
         ({"strides": (8, 4)}, "rising powers of two"),
         ({"strides": ()}, "rising powers of two"),
         ({"sigma_px": -1.0}, "sigma_px"),
+        ({"whole_stages": 3}, "whole_stages"),
     ],
 )
 def test_an_architecture_that_cannot_be_is_refused(change: dict[str, object], reason: str) -> None:
@@ -91,3 +93,43 @@ def test_blur_keeps_flat_maps_and_the_sum_of_a_spot() -> None:
     assert blurred.sum().item() == pytest.approx(1.0, abs=1e-5)
     assert blurred[0, 0, 32, 34].item() / blurred[0, 0, 32, 32].item() == pytest.approx(math.exp(-0.5), abs=1e-3)
     assert torch.equal(gaussian_blur(spot, 0.0), spot)
+
+
+@pytest.mark.parametrize(
+    "ablation",
+    [
+        {"comparison": "difference"},
+        {"comparison": "concatenation"},
+        {"post_segmentation": False},
+        {"whole_stages": 1},
+        {"whole_stages": 2},
+        {"patches_per_side": 1},
+    ],
+    ids=str,
+)
+def test_every_switch_of_the_papers_ablations_makes_another_model_that_learns(ablation: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    model = ADPS(replace(SMALL, **ablation)).train()
+    images = model.normalise(_frames())
+    output = model(images)
+    assert output.logits.shape == (2, 2, 64, 64)
+    assert [t.shape for t in output.teacher] == [s.shape for s in output.student]
+    output.logits.square().mean().backward()
+    assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
+    plain = ADPS(SMALL).eval()
+    plain.load_state_dict(model.state_dict(), strict=False)
+    with torch.inference_mode():
+        assert not torch.equal(plain.anomaly_map(images), model.eval().anomaly_map(images))
+
+
+def test_whole_stages_see_past_the_patch_and_the_others_do_not() -> None:
+    model = ADPS(replace(SMALL, whole_stages=1)).eval()
+    frames = _frames(1)
+    changed = frames.clone()
+    changed[..., 16:32, 16:32] = 255 - changed[..., 16:32, 16:32]  # the patch in the second row and column
+    with torch.inference_mode():
+        before, after = (model.student(model.normalise(images)) for images in (frames, changed))
+    reach = [(b - a).abs().amax(dim=(0, 1)) > 1e-6 for b, a in zip(before, after, strict=True)]
+    assert reach[0][4:8, 4:8].any() and reach[0].sum() > 4 * 4  # stride 4: it spills over the patch's border
+    deep = reach[2]  # stride 16: one cell per patch; only patches that the first stage's spill touched may change
+    assert deep[1, 1] and not deep[3, 3] and not deep[0, 3] and not deep[3, 0]

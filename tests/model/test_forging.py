@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from line_inspector.model.defects import DEFECTS, Defect
+from line_inspector.model.foreground import find_foreground, stands_out
 from line_inspector.model.forging import LEAST_CHANGE, Forger
 from line_inspector.model.perlin import perlin_mask, perlin_noise
 from line_inspector.model.textures import PATTERNS, donor_texture, procedural_texture
@@ -120,3 +121,46 @@ def test_an_untouched_sample_is_the_image_itself_or_it_turned(surfaces: Sequence
 def test_texture_source_names_what_was_used(surfaces: Sequence[NDArray[np.uint8]]) -> None:
     assert "4 good images" in Forger(surfaces).texture_source
     assert "2 images of a texture folder" in Forger(surfaces, textures=surfaces[:2]).texture_source
+
+
+def _on_belt(seed: int) -> NDArray[np.uint8]:
+    """A textured disc on a dark ground, somewhere near the middle."""
+    image = np.random.default_rng(seed).normal(40, 6, (SIZE_PX, SIZE_PX, 1)).clip(0, 255).astype(np.uint8)
+    image = np.repeat(image, 3, axis=2)
+    disc = _disc(seed)
+    image[disc] = _surface(seed)[disc]
+    return image
+
+
+def _disc(seed: int) -> NDArray[np.bool_]:
+    y, x = np.mgrid[:SIZE_PX, :SIZE_PX]
+    return (y - 60 - seed) ** 2 + (x - 66) ** 2 < 40**2
+
+
+def test_a_product_is_found_on_a_plain_ground_and_nowhere_else(surfaces: Sequence[NDArray[np.uint8]]) -> None:
+    found = find_foreground(_on_belt(3))
+    assert found is not None
+    assert found[_disc(3)].mean() > 0.99
+    assert found[~_disc(3)].mean() < 0.1
+    assert find_foreground(surfaces[0]) is None
+    assert find_foreground(np.zeros((SIZE_PX, SIZE_PX, 3), np.uint8)) is None
+    assert stands_out([_on_belt(seed) for seed in range(5)])
+    assert not stands_out([*surfaces, _on_belt(0)])
+    assert not stands_out([])
+
+
+def test_defects_are_forged_on_the_product(surfaces: Sequence[NDArray[np.uint8]]) -> None:
+    forger = Forger(surfaces, structural_share=0.5, on_product=True)
+    for seed in range(60):
+        image = _on_belt(seed % 5)
+        forged, mask = forger.forge(np.random.default_rng(seed), image)
+        product = find_foreground(image)
+        assert product is not None and mask.any()
+        assert not mask[~product].any()
+        assert np.array_equal(forged[~product], image[~product])
+
+
+def test_where_the_product_fills_the_frame_defects_are_forged_anywhere(surfaces: Sequence[NDArray[np.uint8]]) -> None:
+    forger = Forger(surfaces, on_product=True)
+    masks = [forger.forge(np.random.default_rng(seed), surfaces[0])[1] for seed in range(150)]
+    assert np.any(masks, axis=0).mean() > 0.9

@@ -16,6 +16,7 @@ def result(number: int = 1, *, at_ns: int = START_NS, accepted: bool = True, **c
         "reason": Reason.GOOD if accepted else Reason.ANOMALY,
         "score": 0.1 if accepted else 0.9,
         "threshold": 0.4,
+        "pixel_threshold": 0.3,
         "model_version": "v1",
         "slot": None,
         "heat": b"",

@@ -90,6 +90,7 @@ class Player:
                 reason=why,
                 score=score,
                 threshold=None if score is None else THRESHOLD,
+                pixel_threshold=None if score is None else THRESHOLD,
                 model_version="v0007",
                 slot=ref,
                 heat=b"" if score is None else heat_of(mask, score, seed),

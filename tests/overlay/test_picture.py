@@ -97,3 +97,18 @@ def test_blending_never_leaves_the_range_of_pixels(threshold: float, grey: int) 
     hot = blend(frame, np.ones((HEAT_SIDE_PX, HEAT_SIDE_PX), np.float32), threshold)
     assert hot.shape == frame.shape
     assert hot.dtype == np.uint8
+
+
+def test_a_reject_is_outlined_where_the_map_reaches_the_pixels_threshold() -> None:
+    heat = heat_with_spot(100)
+    heat[0:8, 50:60] = 60
+    top_right, spot = (slice(0, 80), slice(480, 620)), (slice(380, 540), slice(60, 220))
+
+    def outlined(pixel_threshold: float, place: tuple[slice, slice]) -> bool:
+        part = result(accepted=False, threshold=0.35, pixel_threshold=pixel_threshold, heat=heat.tobytes())
+        marked = decoded(draw(np.zeros((640, 640), np.uint8), part).marked)
+        return bool(marked[place].min(axis=2).max() > 220)
+
+    assert outlined(0.2, top_right) and outlined(0.2, spot)
+    assert not outlined(0.26, top_right) and outlined(0.26, spot)
+    assert outlined(0.9, spot)  # nothing reaches it, and the worst place is outlined all the same

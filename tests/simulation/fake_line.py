@@ -167,6 +167,7 @@ class FakeLine:
             slot=slot,
             score=score,
             threshold=0.5,
+            pixel_threshold=0.4,
             model_version="painted",
             fingerprint=fingerprint(frame),
             captured_ns=captured_ns,

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from line_inspector.commands import main
-from line_inspector.training.datasets import count_by_defect, read_mask, read_test_set
+from line_inspector.datasets.labelled_image import count_by_defect, read_mask
+from line_inspector.datasets.layouts import open_product
 from line_inspector.training.evaluate import Case, evaluate
 from line_inspector.training.metrics import image_auroc
 from line_inspector.training.sheet import MASK_COLOUR, OUTLINE_COLOUR, draw_sheet
@@ -142,7 +143,7 @@ def test_an_unknown_device_ends_in_one_line(run: Callable[..., Ended], model_dir
 
 
 def test_masks_are_found_under_both_names(dataset: Path) -> None:
-    images = read_test_set(dataset)
+    images = open_product(dataset).test_images()
     assert count_by_defect(images) == {"good": 6, "scratch": 4, "stain": 3}
     masks = {image.path.stem: image.mask.name for image in images if image.mask}
     assert masks == {"0": "0.png", "1": "1_mask.png", "2": "2.png", "3": "3_mask.png", "4": "4.png", "5": "5_mask.png"}
@@ -161,11 +162,11 @@ def test_a_mask_is_whatever_is_not_zero_sampled_at_pixel_centres(tmp_path: Path,
 class Fixed:
     """Only what `evaluate` asks of an engine."""
 
-    version, threshold, image_size_px = "v0", 0.5, 8
+    version, threshold, pixel_threshold, image_size_px = "v0", 0.5, 0.4, 8
 
 
 def case(dataset: Path, defect: str, name: str, score: float, marked: bool) -> Case:
-    (image,) = [i for i in read_test_set(dataset) if i.defect == defect and i.path.name == name]
+    (image,) = [i for i in open_product(dataset).test_images() if i.defect == defect and i.path.name == name]
     anomaly_map = np.full((8, 8), score / 2, np.float32)
     anomaly_map[2, 3] = score
     mask = np.zeros((8, 8), bool)
@@ -192,11 +193,11 @@ def test_the_summary_counts_verdicts_and_leaves_unmasked_images_out_of_pixel_met
 
 def test_the_sheet_shows_a_case_without_mask_and_few_cases(dataset: Path) -> None:
     cases = [case(dataset, "good", "0.png", 0.4, marked=False), case(dataset, "stain", "6.png", 0.9, marked=False)]
-    sheet = draw_sheet(cases, 0.5)
+    sheet = draw_sheet(cases, 0.5, 0.5)
     assert sheet.dtype == np.uint8 and sheet.ndim == 3
     outlined = (sheet == OUTLINE_COLOUR).all(axis=2).sum()
-    assert outlined > 0  # around the one place of the stain that is above the threshold
-    assert (draw_sheet(cases, 0.95) == OUTLINE_COLOUR).all(axis=2).sum() == 0
+    assert outlined > 0  # around the one place of the stain that is above the pixels' threshold
+    assert (draw_sheet(cases, 0.5, 0.95) == OUTLINE_COLOUR).all(axis=2).sum() == 0
 
 
 def test_a_defect_too_small_for_the_models_size_still_counts(tmp_path: Path) -> None:
@@ -217,4 +218,4 @@ def test_the_rings_of_a_jpeg_mask_are_no_defect(tmp_path: Path) -> None:
 def test_masks_are_found_whatever_the_case_of_their_names(dataset: Path) -> None:
     for path in (dataset / "ground_truth" / "scratch").iterdir():
         path.rename(path.with_name(path.stem.upper() + ".PNG"))
-    assert all(image.mask for image in read_test_set(dataset) if image.defect == "scratch")
+    assert all(image.mask for image in open_product(dataset).test_images() if image.defect == "scratch")

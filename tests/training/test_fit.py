@@ -61,9 +61,10 @@ def test_the_directory_is_complete_and_says_how_it_came_about(good: GoodFrames, 
     assert seen[-1].share == 1.0
     assert manifest.lineage["steps"] == 4
     assert manifest.lineage["images"] == 12
-    assert manifest.lineage["images_trained_on"] == 8
-    assert manifest.calibration["images"] == 2
-    assert not manifest.calibration["enough_images"]
+    assert manifest.lineage["images_trained_on"] == 6
+    assert manifest.calibration["images"] == 4
+    assert manifest.calibration["false_reject_rate"] == 0.2
+    assert manifest.threshold == 0.5
     assert "structural forgeries" in manifest.lineage["texture_source"]
     assert 0 <= manifest.metrics["forged_pixel_ap"] <= 1
     json.dumps([manifest.lineage, manifest.calibration])
@@ -72,7 +73,8 @@ def test_the_directory_is_complete_and_says_how_it_came_about(good: GoodFrames, 
     with torch.inference_mode():
         for frame, score in golden:
             pixels = torch.from_numpy(to_model_input(frame, 64))[None]
-            assert float(model.anomaly_map(model.normalise(pixels)).amax()) == pytest.approx(score, abs=1e-5)
+            raw = float(model.anomaly_map(model.normalise(pixels)).amax())
+            assert manifest.scale.of(raw) == pytest.approx(score, abs=1e-5)
 
 
 def test_training_learns(good: GoodFrames, tmp_path: Path) -> None:

@@ -62,3 +62,11 @@ def test_missing_empty_and_nearly_empty_folders(tmp_path: Path, folder: Path) ->
     (folder / "00.png").unlink()
     with pytest.raises(InputError, match=f"only {FEWEST_IMAGES - 1} good images"):
         read_good_folder(folder, 64)
+
+
+def test_a_picture_that_comes_twice_counts_once(folder: Path) -> None:
+    (folder / "copy.png").write_bytes((folder / "03.png").read_bytes())
+    assert [path.name for path in read_good_folder(folder, 64).paths] == [f"{i:02d}.png" for i in range(FEWEST_IMAGES)]
+    (folder / "07.png").unlink()
+    with pytest.raises(InputError, match=f"only {FEWEST_IMAGES - 1} different good images"):
+        read_good_folder(folder, 64)

@@ -68,9 +68,10 @@ def test_the_report_travels_hashed_inside_the_model_and_stands_on_its_own(good: 
     assert "script" not in page.tags
     assert page.fetched and all(value.startswith("data:image/") for value in page.fetched)
     assert "Training report: &lt;m&gt;" in text
-    assert f"{manifest.threshold:.4f}: 2 held-out good images promise" in text.replace("Threshold ", "")
-    assert "Only 8 pictures were learned from" in text
-    assert "To promise at most 2.00% false rejects takes 49" in text
+    promised = f"at most {manifest.calibration['false_reject_rate']:.2%} of good parts, and on average"
+    assert promised in text
+    assert f"Only {manifest.lineage['images_trained_on']} pictures were learned from" in text
+    assert "12 good images promise that at most" in text
     assert f"threshold {manifest.threshold:.3f}" in text
     assert page.tags.count("svg") == 4
     for name in ("weights_source", "batch_size", "structural_share", "torch"):
@@ -78,7 +79,7 @@ def test_the_report_travels_hashed_inside_the_model_and_stands_on_its_own(good: 
     assert text.count("<th>step 6</th>") == 1
     assert re.search(r"<th>step 6</th><td>image AUROC [\d.]+, pixel AP [\d.]+</td>", text)
     assert "report.html" in manifest.files
-    report.write_text(text.replace("Only 8", "As many as 8"))
+    report.write_text(text.replace("pictures were learned from", "pictures are enough"))
     with pytest.raises(InputError, match="does not match its sha256"):
         read_model_directory(tmp_path / "<m>")
 

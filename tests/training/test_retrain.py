@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,12 +13,17 @@ from line_inspector.errors import InputError
 from line_inspector.inference.model_directory import read_calibration_frames, read_model_directory
 from line_inspector.model.architecture import Architecture
 from line_inspector.training.budget import Budget
+from line_inspector.training.good_frames import read_images
 from line_inspector.training.options import TrainingOptions
 from line_inspector.training.registry import Registry
 from line_inspector.training.retrain import RetrainReport, retrain
 
 OPTIONS = TrainingOptions(
-    architecture=Architecture(image_size_px=64, patches_per_side=2, sigma_px=1.0), batch_size=4, checks=1, device="cpu"
+    architecture=Architecture(image_size_px=64, patches_per_side=2, sigma_px=1.0),
+    batch_size=4,
+    checks=1,
+    device="cpu",
+    false_reject_rate=0.25,
 )
 
 
@@ -200,3 +206,22 @@ def test_a_damaged_model_in_service_ends_in_one_line(
     (registry.folder / "v1" / "weights.safetensors").write_bytes(b"")
     with pytest.raises(InputError, match="sha256"):
         run(frames, registry, steps=1)
+
+
+def test_frames_that_cannot_keep_the_promise_skip_the_night_and_nothing_is_lost(
+    frames: list[Path], registry: Registry
+) -> None:
+    with pytest.raises(InputError, match=r"good images cannot promise 2\.00%: that takes 108, 49 of them held out"):
+        retrain(frames, registry, replace(OPTIONS, false_reject_rate=0.02), Budget(steps=1))
+    first = run(frames, registry, steps=40)
+    assert first.promotion.promoted, first
+    promised = replace(OPTIONS, false_reject_rate=None)
+    handed_on = {image.tobytes() for image in read_calibration_frames(registry.current)}
+    fresh = [frame for frame in frames if read_images([frame], 64).tobytes() not in handed_on]
+    with pytest.raises(InputError, match=r"cannot promise 25\.00%"):  # what the model in service promises
+        retrain(fresh[:12], registry, promised, Budget(steps=1))
+    assert registry.in_service() == first.version
+    assert all(frame.exists() for frame in frames)
+    assert_nothing_left(registry)
+    again = retrain(frames, registry, promised, Budget(steps=1))
+    assert again.candidate.promised_false_reject_rate <= 0.25

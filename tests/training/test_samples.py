@@ -66,7 +66,7 @@ def test_shapes_and_types() -> None:
 @pytest.mark.parametrize("count", [8, 31, 100, 761])
 def test_no_image_does_two_jobs(count: int) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (count, 4, 4, 3), dtype=np.uint8)
-    split = split_good_images(pixels, held_out_share=0.2, choice_share=0.25)
+    split = split_good_images(pixels, held_out_share=0.2, choice_share=0.25, for_calibration=2)
     assert sorted([*split.train, *split.choice, *split.calibration]) == list(range(count))
     assert len(split.choice) >= 2
     assert len(split.calibration) >= 2
@@ -76,7 +76,7 @@ def test_no_image_does_two_jobs(count: int) -> None:
 
 def test_an_image_keeps_its_job_when_others_come_and_go() -> None:
     pixels = np.random.default_rng(2).integers(0, 256, (400, 4, 4, 3), dtype=np.uint8)
-    first, later = split_good_images(pixels[:300], 0.2, 0.25), split_good_images(pixels[100:], 0.2, 0.25)
+    first, later = split_good_images(pixels[:300], 0.2, 0.25, 20), split_good_images(pixels[100:], 0.2, 0.25, 20)
     shared = range(100, 300)
     for then, now in zip(first, later, strict=True):
         assert {i for i in then if i in shared} == {i + 100 for i in now if i + 100 in shared}
@@ -84,7 +84,28 @@ def test_an_image_keeps_its_job_when_others_come_and_go() -> None:
 
 def test_a_picture_that_comes_twice_does_one_job() -> None:
     pixels = np.random.default_rng(3).integers(0, 256, (50, 4, 4, 3), dtype=np.uint8).repeat(4, axis=0)
-    split = split_good_images(pixels, 0.2, 0.25)
+    split = split_good_images(pixels, 0.2, 0.25, 2)
     assert all({i // 4 for i in part}.isdisjoint({i // 4 for i in split.train}) for part in split[1:])
     assert different(list(pixels)) == list(range(0, 200, 4))
     assert different(list(pixels), besides=list(pixels[:8])) == list(range(8, 200, 4))
+
+
+@pytest.mark.parametrize(("count", "for_calibration"), [(8, 2), (31, 13), (108, 49), (200, 49)])
+def test_as_many_are_held_out_as_the_promise_takes_and_never_more_than_half(count: int, for_calibration: int) -> None:
+    for seed in range(20):
+        pixels = np.random.default_rng(seed).integers(0, 256, (count, 4, 4, 3), dtype=np.uint8)
+        split = split_good_images(pixels, 0.2, 0.25, for_calibration)
+        assert len(split.calibration) >= for_calibration
+        assert len(split.choice) >= 2
+        assert len(split.train) >= count / 2
+        assert sorted([*split.train, *split.choice, *split.calibration]) == list(range(count))
+
+
+def test_what_a_growing_set_trains_on_stays_trained_on() -> None:
+    """A picture that the parent learned must not set its child's limit."""
+    pixels = np.random.default_rng(4).integers(0, 256, (600, 4, 4, 3), dtype=np.uint8)
+    trained: set[int] = set()
+    for count in (110, 150, 250, 400, 600):
+        split = split_good_images(pixels[:count], 0.2, 0.25, 49)
+        assert trained.isdisjoint(split.calibration)
+        trained |= set(split.train)

@@ -1,0 +1,59 @@
+"""The picture of what a model would be taught: every kind of forged defect on the user's own good images."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from line_inspector.model.defects import DEFECTS
+from line_inspector.model.forging import Forger, Sample
+from line_inspector.model.perlin import Mask
+
+TILE_PX = 160
+GAP_PX = 6
+LABEL_PX = 24
+EXAMPLES = 3  # of each kind
+BACKGROUND = (250, 250, 250)
+INK = (40, 40, 40)
+OUTLINE_COLOUR = (40, 40, 230)
+
+Pixels = NDArray[np.uint8]
+Forge = Callable[[np.random.Generator, Pixels], Sample]
+
+
+def draw_forging_sheet(forger: Forger, images: Sequence[Pixels], seed: int) -> Pixels:
+    """Draw the sheet, uint8 BGR: a row per kind, each forgery beside the image it was forged on, its mask outlined.
+
+    `images` are good ones, uint8 RGB (S, S, 3), at least one.
+    """
+    kinds: dict[str, Forge] = {defect.__name__: partial(forger.forge_with, defect) for defect in DEFECTS}
+    kinds["texture (DRAEM)"] = partial(forger.forge_with, forger.blend)
+    rows = [_row(name, forge, images, [seed, number]) for number, (name, forge) in enumerate(kinds.items())]
+    half = (len(rows) + 1) // 2
+    columns = rows[:half], rows[half:] + [np.full_like(rows[0], BACKGROUND[0])] * (2 * half - len(rows))
+    return np.hstack([np.vstack(column) for column in columns])
+
+
+def _row(name: str, forge: Forge, images: Sequence[Pixels], seed: Sequence[int]) -> Pixels:
+    rng = np.random.default_rng(seed)
+    tiles = []
+    for _ in range(EXAMPLES):
+        image = images[int(rng.integers(len(images)))]
+        forged, mask = forge(rng, image)
+        tiles += [_tile(image, None), _tile(forged, mask)]
+    pictures = np.hstack([*tiles, np.full((TILE_PX, GAP_PX, 3), BACKGROUND, np.uint8)])
+    label = np.full((LABEL_PX, pictures.shape[1], 3), BACKGROUND, np.uint8)
+    cv2.putText(label, name.replace("_", " "), (GAP_PX, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.5, INK, 1, cv2.LINE_AA)
+    return np.vstack([label, pictures])
+
+
+def _tile(image: Pixels, mask: Mask | None) -> Pixels:
+    """One image, RGB (S, S, 3), as a BGR tile: an original with a gap before it, a forgery with its mask outlined."""
+    picture = np.asarray(cv2.resize(image[:, :, ::-1], (TILE_PX, TILE_PX), interpolation=cv2.INTER_AREA), np.uint8)
+    if mask is None:
+        return np.hstack([np.full((TILE_PX, GAP_PX, 3), BACKGROUND, np.uint8), picture])
+    large = cv2.resize(mask.astype(np.uint8), (TILE_PX, TILE_PX), interpolation=cv2.INTER_NEAREST_EXACT)
+    outlines, _ = cv2.findContours(large, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return np.asarray(cv2.drawContours(picture.copy(), outlines, -1, OUTLINE_COLOUR, 1), np.uint8)
