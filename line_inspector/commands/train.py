@@ -125,7 +125,7 @@ def train(
     }
     options = replace(
         PAPER if paper else DEFAULTS,
-        architecture=_architecture(configuration, backbone, image_size_px, patches_per_side),
+        architecture=_architecture(configuration, backbone, image_size_px, patches_per_side, paper),
         weights_file=weights,
         patience=patience or None,
         precision=precision,
@@ -156,11 +156,15 @@ def _budget(minutes: float | None, steps: int | None, epochs: int | None, paper:
     return Budget(seconds=60.0 * minutes)
 
 
-def _architecture(configuration: str, backbone: str | None, image_size_px: int, patches_per_side: int) -> Architecture:
+def _architecture(
+    configuration: str, backbone: str | None, image_size_px: int, patches_per_side: int, paper: bool
+) -> Architecture:
     if configuration not in CONFIGURATIONS:
         known = ", ".join(CONFIGURATIONS)
         raise InputError(f"no configuration {configuration!r}", "--configuration", f"Name one of {known}.")
     named = CONFIGURATIONS[configuration]
+    if paper:
+        named = replace(named, prototypes=PAPER.architecture.prototypes)
     network = backbone or named.backbone
     try:
         return replace(named, backbone=network, image_size_px=image_size_px, patches_per_side=patches_per_side)

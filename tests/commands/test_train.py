@@ -104,6 +104,7 @@ def test_the_papers_values_are_one_flag_away_and_each_can_be_changed(
     (paper, budget), (changed, shorter), (_, minutes) = asked
     assert (paper.batch_size, paper.learning_rate, paper.schedule, paper.window_share) == (32, 1e-4, "steps", 1.0)
     assert (paper.architecture.image_size_px, paper.architecture.patches_per_side) == (256, 8)
+    assert (paper.architecture.prototypes, paper.structural_share, paper.on_product) == (0, 0.0, False)
     assert budget.epochs == 300
     assert (changed.batch_size, changed.learning_rate, shorter.epochs) == (16, 1e-4, 30)
     assert (minutes.epochs, minutes.seconds) == (None, 120.0)
