@@ -84,6 +84,7 @@ def train_model(
     require_writable(out, _size_bytes(model, checkpoint))
     material = _material(good, options, promise, handed_on, team)
     fit_prototypes(model, good.pixels[material.split.train], options.seed)
+    team.take_from_leader(model.state_dict().values())
     budget.reserve_s = _measure_reserve_s(model, material)
     budget.count_steps(len(material.split.train), options.batch_size)
     learner = Learner(model, options, team)

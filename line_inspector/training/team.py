@@ -5,7 +5,7 @@ same weights. The leader, process 0, alone looks, decides, calibrates and writes
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -49,6 +49,15 @@ class Team:
         flat /= self.size
         for tensor, part in zip(tensors, torch.split(flat, [tensor.numel() for tensor in tensors]), strict=True):
             tensor.copy_(part.view(tensor.shape))
+
+    def take_from_leader(self, tensors: Iterable[Tensor]) -> None:
+        """Give each tensor what it is in the leader: two GPUs need not build a model alike to the last bit."""
+        if self.size == 1:
+            return
+        for tensor in tensors:
+            told = tensor.detach().contiguous()
+            dist.broadcast(told, src=0)
+            tensor.detach().copy_(told)
 
     def as_leader(self, number: float) -> float:
         """The leader's number, in every process."""

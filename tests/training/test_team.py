@@ -24,12 +24,14 @@ with joined_team("cpu") as team:
     assert team.as_leader(0.1 + team.rank) == 0.1
     assert team.bytes_of_leader(b"leader" if team.leads else b"") == b"leader"
     assert team.bytes_of_leader(b"") == b""
-    torch.manual_seed(0)
+    torch.manual_seed(team.rank)
     options = TrainingOptions(
         architecture=Architecture(image_size_px=64, patches_per_side=2, segmentation_widths=(8, 8)),
         batch_size=4, freeze_student_norm=False, precision="fp32",
     )
-    learner = Learner(ADPS(options.architecture), options, team)
+    model = ADPS(options.architecture).to(memory_format=torch.channels_last)
+    team.take_from_leader(model.state_dict().values())
+    learner = Learner(model, options, team)
     pixels = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
     sampler = Sampler(pixels, Forger(list(pixels)), 4, 0, team.part(4))
     losses = [learner.learn(sampler.batch(step), None, 1e-3) for step in range(2)]
