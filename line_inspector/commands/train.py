@@ -1,33 +1,19 @@
 """`line-inspector train`: good images in, a model directory out."""
 
-import signal
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any, Literal
 
-import msgspec
 import typer
 
 from line_inspector.errors import InputError
 from line_inspector.model.architecture import Architecture
 from line_inspector.model.configurations import CONFIGURATIONS, DEFAULT
 from line_inspector.training.budget import Budget
-from line_inspector.training.options import TrainingOptions
-
-if TYPE_CHECKING:
-    from line_inspector.inference.manifest import Manifest
+from line_inspector.training.options import PAPER, PAPER_EPOCHS, TrainingOptions
 
 DEFAULT_MINUTES = 10.0
 DEFAULTS = TrainingOptions()
-WEAK = (
-    "warning: this model does not tell forged defects from good parts (image AUROC {:.3f}, 0.5 is chance)."
-    " Do not use it; train longer, or with a lower --learning-rate."
-)
 
 
 def register(app: typer.Typer) -> None:
@@ -35,11 +21,24 @@ def register(app: typer.Typer) -> None:
     app.command()(train)
 
 
+def _or_paper(name: str) -> str:
+    """How the help shows a default that --paper changes."""
+    return f"{getattr(DEFAULTS, name)}; with --paper {getattr(PAPER, name)}"
+
+
 def train(
     good_dir: Annotated[Path, typer.Argument(help="Folder of images of good parts.")],
     out: Annotated[Path, typer.Option(help="Model directory to write; must not exist.")],
     minutes: Annotated[float | None, typer.Option(help="Time from start to finished model; 10 unless told.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps instead of minutes; repeatable to the bit.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="How often to learn from every image; repeatable to the bit.")
+    ] = None,
+    paper: Annotated[bool, typer.Option("--paper", help=f"As in the paper, for {PAPER_EPOCHS} epochs.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from where a training was interrupted.")] = False,
+    checkpoint_minutes: Annotated[
+        float, typer.Option(min=0.0, help="How often to write down where the training stands; 0 is never.")
+    ] = 5.0,
     configuration: Annotated[
         str, typer.Option(help=f"One of {', '.join(CONFIGURATIONS)}; see docs/model.md.")
     ] = DEFAULT,
@@ -51,10 +50,43 @@ def train(
     patches_per_side: Annotated[
         int, typer.Option(min=1, help="k: the student sees k x k patches.")
     ] = DEFAULTS.architecture.patches_per_side,
-    batch_size: Annotated[int, typer.Option(min=2)] = DEFAULTS.batch_size,
+    batch_size: Annotated[
+        int | None, typer.Option(min=2, help="Over all processes.", show_default=_or_paper("batch_size"))
+    ] = None,
     learning_rate: Annotated[
-        float, typer.Option(min=1e-7, max=1.0, help="Peak of the one-cycle schedule.")
-    ] = DEFAULTS.learning_rate,
+        float | None,
+        typer.Option(min=1e-7, max=1.0, help="The schedule's highest.", show_default=_or_paper("learning_rate")),
+    ] = None,
+    schedule: Annotated[
+        Literal["one-cycle", "steps"] | None,
+        typer.Option(
+            help="Of the learning rate: up and down, or x 0.2 at 80 % and 90 %.",
+            show_default=_or_paper("schedule"),
+        ),
+    ] = None,
+    window_share: Annotated[
+        float | None,
+        typer.Option(
+            min=0.05,
+            max=1.0,
+            help="Side of what the student learns from in a step, as a share of the image's.",
+            show_default=_or_paper("window_share"),
+        ),
+    ] = None,
+    checks: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Looks at forged held-out images, of which the best one's model is kept.",
+            show_default=_or_paper("checks"),
+        ),
+    ] = None,
+    patience: Annotated[
+        int, typer.Option(min=0, help="End after so many looks in a row without improvement; 0 is never.")
+    ] = 0,
+    precision: Annotated[
+        Literal["auto", "bf16", "fp16", "fp32"], typer.Option(help="What to compute in.")
+    ] = DEFAULTS.precision,
     false_reject_rate: Annotated[
         float | None,
         typer.Option(
@@ -77,89 +109,64 @@ def train(
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1)] = DEFAULTS.seed,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a sentence.")] = False,
 ) -> None:
-    """Train a model from images of good parts and write it to a new model directory.
+    """Train a model from images of good parts and write it to a new model directory, with a report.html.
 
-    Ctrl-C ends the training early: the best model so far is calibrated and written.
+    Ctrl-C ends the training early: the best model so far is calibrated and written. SIGTERM stops it at once.
+
+    After either, a crash or a kill, --resume goes on from the last checkpoint. Under torchrun, several processes train
+    together.
     """
-    options = TrainingOptions(
-        architecture=_architecture(configuration, backbone, image_size_px, patches_per_side),
+    given: dict[str, Any] = {
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "schedule": schedule,
+        "window_share": window_share,
+        "checks": checks,
+    }
+    options = replace(
+        PAPER if paper else DEFAULTS,
+        architecture=_architecture(configuration, backbone, image_size_px, patches_per_side, paper),
         weights_file=weights,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
+        patience=patience or None,
+        precision=precision,
         false_reject_rate=false_reject_rate,
         outlined_share=outlined_share,
         texture_folder=textures,
         device=device,
         threads=threads,
         seed=seed,
+        **{name: value for name, value in given.items() if value is not None},
     )
-    manifest = _run(good_dir, out, options, _budget(minutes, steps))
-    _report(manifest, out, json)
+    from line_inspector.commands.train_run import run
+
+    budget = _budget(minutes, steps, epochs, paper)
+    run(good_dir, out, options, budget, checkpoint_minutes=checkpoint_minutes, resume=resume, json=json)
 
 
-def _run(good_dir: Path, out: Path, options: TrainingOptions, budget: Budget) -> "Manifest":
-    from line_inspector.inference.signed_directory import refuse_existing
-    from line_inspector.training.good_frames import read_good_folder
-    from line_inspector.training.model_training import train_model
-    from line_inspector.training.progress import show_progress
-    from line_inspector.training.promise import promise_for
-
-    refuse_existing(out)
-    good = read_good_folder(good_dir, options.architecture.image_size_px)
-    remark = promise_for(len(good), options.false_reject_rate, options.outlined_share).remark
-    with _cancelled_by_ctrl_c() as cancelled, show_progress(remark) as on_progress:
-        return train_model(good, out, options, budget, on_progress=on_progress, cancelled=cancelled.is_set)
-
-
-def _budget(minutes: float | None, steps: int | None) -> Budget:
-    if minutes is not None and steps is not None:
-        raise InputError("both given", "--minutes and --steps", "Give one of them.")
+def _budget(minutes: float | None, steps: int | None, epochs: int | None, paper: bool) -> Budget:
+    if [minutes, steps, epochs].count(None) < 2:
+        raise InputError("more than one given", "--minutes, --steps and --epochs", "Give one of them.")
     if steps is not None:
         return Budget(steps=steps)
+    if epochs is not None or (paper and minutes is None):
+        return Budget(epochs=epochs or PAPER_EPOCHS)
     minutes = DEFAULT_MINUTES if minutes is None else minutes
     if not 0.0 < minutes < 100_000:
         raise InputError(f"{minutes} is no time to train", "--minutes", "Give a number above 0.")
     return Budget(seconds=60.0 * minutes)
 
 
-def _architecture(configuration: str, backbone: str | None, image_size_px: int, patches_per_side: int) -> Architecture:
+def _architecture(
+    configuration: str, backbone: str | None, image_size_px: int, patches_per_side: int, paper: bool
+) -> Architecture:
     if configuration not in CONFIGURATIONS:
         known = ", ".join(CONFIGURATIONS)
         raise InputError(f"no configuration {configuration!r}", "--configuration", f"Name one of {known}.")
     named = CONFIGURATIONS[configuration]
+    if paper:
+        named = replace(named, prototypes=PAPER.architecture.prototypes)
     network = backbone or named.backbone
     try:
         return replace(named, backbone=network, image_size_px=image_size_px, patches_per_side=patches_per_side)
     except ValueError as e:
         raise InputError(str(e), "--image-size-px and --patches-per-side", "Use 256 and 8.") from e
-
-
-@contextmanager
-def _cancelled_by_ctrl_c() -> Iterator[threading.Event]:
-    """The first Ctrl-C sets the event; a second one interrupts at once, and nothing is written."""
-    cancelled = threading.Event()
-
-    def on_interrupt(number: int, frame: FrameType | None) -> None:
-        cancelled.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        print("Stopping: the best model so far is being written. Ctrl-C again to give up.", file=sys.stderr)
-
-    before = signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield cancelled
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _report(manifest: "Manifest", out: Path, json: bool) -> None:
-    from line_inspector.training.calibrate import Calibration
-    from line_inspector.training.promotion import Margins
-
-    if json:
-        document = {"model_dir": str(out), **msgspec.to_builtins(manifest)}
-        print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
-    else:
-        sentence = Calibration(**manifest.calibration).sentence()
-        if manifest.metrics["forged_image_auroc"] < Margins().least_image_auroc:
-            print(WEAK.format(manifest.metrics["forged_image_auroc"]), file=sys.stderr)
-        print(f"{out}: model {manifest.version} after {manifest.lineage['steps']} steps; {sentence}.")

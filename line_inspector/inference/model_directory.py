@@ -4,6 +4,7 @@ MODEL_DIR/
   weights.safetensors   the whole state of the model, the teacher and the normalisation included
   golden/00.png ...     a few good frames, and golden/scores.json with the scores they had when it was written
   calibration/000.png   good parts, as the model sees them, by which thresholds are set; handed on to every retraining
+  report.html           how the training went, for people
   manifest.json         what the model is, and the sha256 of each file above
   manifest.sha256       the manifest's own sha256, in the format of sha256sum
 """
@@ -50,6 +51,7 @@ from line_inspector.model.architecture import Architecture
 WEIGHTS = "weights.safetensors"
 CALIBRATION = "calibration"
 GOLDEN_SCORES = "golden/scores.json"
+REPORT = "report.html"
 TAKE_ANOTHER = "Train it again, or take the model directory from where it came from."
 
 
@@ -66,16 +68,17 @@ def write_model_directory(
     lineage: dict[str, Any],
     metrics: dict[str, Any],
     calibration_frames: Sequence[NDArray[np.uint8]] = (),
+    report: bytes = b"",
 ) -> Manifest:
     """Write `model` into the new folder `path`, whole or not at all, and return its manifest.
 
     `golden_frames` are raw camera frames, uint8 (H, W) or BGR (H, W, 3); their scores are computed here, in fp32 on
     the model's device, on the stable scale that `scale` makes, as both thresholds are. `calibration_frames` are images
-    as the model sees them, uint8 RGB (S, S, 3). `version` defaults to the time of writing. Raises InputError where
-    `path` exists.
+    as the model sees them, uint8 RGB (S, S, 3). `version` defaults to the time of writing. `report` is an HTML page.
+    Raises InputError where `path` exists.
     """
     with whole_or_not_at_all(path) as partial:
-        files = _write_payload(partial, model, scale, golden_frames, calibration_frames)
+        files = _write_payload(partial, model, scale, golden_frames, calibration_frames, report)
         written = datetime.now(UTC)
         manifest = Manifest(
             format_version=FORMAT_VERSION,
@@ -170,6 +173,7 @@ def _write_payload(
     scale: ScoreScale,
     golden_frames: Sequence[NDArray[np.uint8]],
     calibration_frames: Sequence[NDArray[np.uint8]],
+    report: bytes,
 ) -> dict[str, str]:
     """Write everything but the manifest; return sha256 by relative path."""
     for name in ("golden", CALIBRATION):
@@ -184,6 +188,8 @@ def _write_payload(
     payload[GOLDEN_SCORES] = msgspec.json.format(msgspec.json.encode(scores), indent=2) + b"\n"
     for number, image in enumerate(calibration_frames):
         payload[f"{CALIBRATION}/{number:03d}.png"] = cv2.imencode(".png", image[:, :, ::-1])[1].tobytes()
+    if report:
+        payload[REPORT] = report
     for relative, content in payload.items():
         write_file(folder / relative, content)
     return {relative: sha256(content) for relative, content in payload.items()}

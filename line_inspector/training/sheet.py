@@ -65,7 +65,8 @@ def _row(case: Case, pixel_threshold: float) -> Picture:
     size = (max(1, round(colour.shape[1] * scale)), max(1, round(colour.shape[0] * scale)))
     image = np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     heat = np.asarray(cv2.resize(case.map, size, interpolation=cv2.INTER_LINEAR), dtype=np.float32)
-    pictures = [image, _mask_picture(case, size), _heat_picture(image, heat), _outlined(image, heat >= pixel_threshold)]
+    above = outlined(image, heat >= pixel_threshold, OUTLINE_COLOUR)
+    pictures = [image, _mask_picture(case, size), heat_picture(image, heat), above]
     return np.hstack([*(_framed(picture) for picture in pictures), _blank(TILE_PX, GAP_PX)])
 
 
@@ -80,14 +81,16 @@ def _mask_picture(case: Case, size: tuple[int, int]) -> Picture:
     return picture
 
 
-def _heat_picture(image: Picture, heat: NDArray[np.float32]) -> Picture:
+def heat_picture(image: Picture, heat: NDArray[np.float32]) -> Picture:
+    """The map, 0..1, in colours over the picture, BGR of the same size."""
     coloured = cv2.applyColorMap((heat * 255).clip(0, 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
     return np.asarray(cv2.addWeighted(image, 0.25, coloured, 0.75, 0), dtype=np.uint8)
 
 
-def _outlined(image: Picture, above: NDArray[np.bool_]) -> Picture:
+def outlined(image: Picture, above: NDArray[np.bool_], colour: tuple[int, int, int]) -> Picture:
+    """The picture, BGR, with a line around what is true in `above`."""
     contours, _ = cv2.findContours(above.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return np.asarray(cv2.drawContours(image.copy(), contours, -1, OUTLINE_COLOUR, 2), dtype=np.uint8)
+    return np.asarray(cv2.drawContours(image.copy(), contours, -1, colour, 2), dtype=np.uint8)
 
 
 def _framed(picture: Picture) -> Picture:

@@ -10,20 +10,21 @@ from line_inspector.model.adps import Windows
 from line_inspector.training.options import TrainingOptions
 
 
-def draw_windows(masks: Tensor, options: TrainingOptions, step: int) -> Windows | None:
+def draw_windows(masks: Tensor, options: TrainingOptions, first_place: int) -> Windows | None:
     """A window per image, anywhere in a good one, on some part of the anomaly in a forged one; None is the whole.
 
-    masks (B, 1, S, S), 1 where forged. A function of the masks, the seed and the step.
+    masks (B, 1, S, S), 1 where forged. A function of the masks, the seed, and each image's place in the stream of
+    training images, which is `first_place` for the first of them.
     """
     per_side = options.architecture.patches_per_side
     size = math.ceil(options.window_share * per_side)
     if size >= per_side:
         return None
     patch_px = options.architecture.image_size_px // per_side
-    rng = np.random.default_rng([options.seed, step, 3])
     forged = F.max_pool2d(masks[:, 0], patch_px).numpy() > 0.5  # (B, k, k)
     corners = []
-    for cells in forged:
+    for place, cells in enumerate(forged, first_place):
+        rng = np.random.default_rng([options.seed, place, 3])
         among = np.argwhere(cells if cells.any() else ~cells)
         start = among[rng.integers(len(among))] - rng.integers(0, size, 2)
         top, left = (start.clip(0, per_side - size) * patch_px).tolist()

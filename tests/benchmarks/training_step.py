@@ -12,7 +12,7 @@ from contextlib import nullcontext
 import torch
 
 from line_inspector.model.adps import ADPS, Windows
-from line_inspector.training.fit import train_step
+from line_inspector.training.learner import Learner
 from line_inspector.training.options import TrainingOptions
 from line_inspector.training.precision import depthwise_in_float32
 from line_inspector.training.samples import Batch
@@ -47,11 +47,11 @@ class _Step:
     """One training step on a random batch, always the same."""
 
     def __init__(self, options: TrainingOptions, model: ADPS, batch: Batch, windows: Windows | None) -> None:
-        self.options, self.model, self.batch, self.windows = options, model, batch, windows
-        self.optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-5)
+        self.model, self.batch, self.windows = model, batch, windows
+        self.learner = Learner(model, options)
 
     def __call__(self) -> None:
-        train_step(self.model, self.optimizer, self.batch, self.windows, self.options)
+        self.learner.learn(self.batch, self.windows, learning_rate=1e-5)
 
 
 def _build_step(options: TrainingOptions, channels_last: bool) -> _Step:

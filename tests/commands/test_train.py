@@ -12,8 +12,10 @@ import cv2
 import numpy as np
 import pytest
 
-from line_inspector.commands import main
+from line_inspector.commands import main, train_run
 from line_inspector.inference.model_directory import read_model_directory
+from line_inspector.training.budget import Budget
+from line_inspector.training.options import TrainingOptions
 
 COMMAND = [sys.executable, "-c", "from line_inspector.commands import main; main()", "train"]
 SMALL = ["--image-size-px", "64", "--patches-per-side", "2", "--batch-size", "4"]
@@ -62,7 +64,7 @@ def test_ctrl_c_writes_the_best_so_far(good_dir: Path, tmp_path: Path) -> None:
     assert "best model so far is being written" in err
     assert "steps; a part is rejected when it scores 0.5 or more: at most 20.00% of good parts" in out
     _, manifest = read_model_directory(tmp_path / "m")
-    assert manifest.lineage["stopped_early"]
+    assert manifest.lineage["ended_by"] == "cancelled"
 
 
 def test_a_terminal_gets_a_bar_with_loss_and_time_left(good_dir: Path, tmp_path: Path) -> None:
@@ -90,10 +92,30 @@ def _read_all(terminal: int) -> str:
     return shown.decode(errors="replace")
 
 
+def test_the_papers_values_are_one_flag_away_and_each_can_be_changed(
+    good_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[TrainingOptions, Budget]] = []
+    monkeypatch.setattr(train_run, "run", lambda _, out, options, budget, **more: asked.append((options, budget)))
+    for more in ([], ["--batch-size", "16", "--epochs", "30"], ["--minutes", "2"]):
+        with pytest.raises(SystemExit) as ended:
+            main(["train", str(good_dir), "--out", str(tmp_path / "m"), "--paper", *more])
+        assert ended.value.code == 0
+    (paper, budget), (changed, shorter), (_, minutes) = asked
+    assert (paper.batch_size, paper.learning_rate, paper.schedule, paper.window_share) == (32, 1e-4, "steps", 1.0)
+    assert (paper.architecture.image_size_px, paper.architecture.patches_per_side) == (256, 8)
+    assert (paper.architecture.prototypes, paper.structural_share, paper.on_product) == (0, 0.0, False)
+    assert budget.epochs == 300
+    assert (changed.batch_size, changed.learning_rate, shorter.epochs) == (16, 1e-4, 30)
+    assert (minutes.epochs, minutes.seconds) == (None, 120.0)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--steps", "2", "--minutes", "1"], "Give one of them"),
+        (["--steps", "2", "--epochs", "1"], "Give one of them"),
+        (["--steps", "2", "--resume", "--checkpoint-minutes", "0"], "no checkpoint is kept"),
         (["--minutes", "0"], "no time to train"),
         (["--minutes", "nan"], "no time to train"),
         (["--steps", "2", "--backbone", "resnet_of_dreams"], "no backbone named"),
@@ -143,3 +165,4 @@ def test_a_model_that_learned_nothing_is_written_with_a_warning(good_dir: Path, 
     done = _train(good_dir, "--out", tmp_path / "m", "--steps", 2, "--learning-rate", 1)
     assert done.returncode == 0 or "no longer a number" in done.stderr or "highest score" in done.stderr
     assert done.returncode == 2 or "warning: this model does not tell forged defects" in done.stderr
+    assert done.returncode == 2 or "Do not use it" in (tmp_path / "m" / "report.html").read_text()

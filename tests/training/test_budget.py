@@ -39,7 +39,25 @@ def test_a_budget_eaten_up_by_the_preparations_is_over_at_once() -> None:
     assert budget.share_used(0) >= 1.0
 
 
-@pytest.mark.parametrize("given", [{}, {"steps": 1, "seconds": 1.0}])
+def test_what_was_used_before_an_interruption_counts() -> None:
+    clock = _Clock()
+    budget = Budget(seconds=100.0, clock=clock)
+    clock.now_s += 5.0  # preparations, again
+    budget.reserve_s = 20.0
+    budget.resume(seconds_used=50.0, seconds_prepared=10.0)
+    assert budget.seconds_used() == pytest.approx(55.0)
+    assert budget.share_used(7) == pytest.approx(45.0 / 70.0)
+    assert budget.seconds_prepared == pytest.approx(10.0)
+
+
+def test_epochs_become_steps_when_the_images_are_counted() -> None:
+    budget = Budget(epochs=300)
+    budget.count_steps(images=209, batch_size=32)
+    assert budget.steps == 1960  # 300 x 209 / 32, rounded up
+    assert budget.share_used(1568) == 0.8
+
+
+@pytest.mark.parametrize("given", [{}, {"steps": 1, "seconds": 1.0}, {"steps": 1, "epochs": 1}])
 def test_either_steps_or_seconds(given: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="either"):
         Budget(**given)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -14,11 +15,15 @@ from line_inspector.errors import InputError
 from line_inspector.inference.model_directory import read_golden, read_model_directory
 from line_inspector.inference.preprocess import to_model_input
 from line_inspector.model.architecture import Architecture
+from line_inspector.model.forging import Forger
 from line_inspector.training.budget import Budget
 from line_inspector.training.good_frames import GoodFrames, read_good_folder
+from line_inspector.training.learner import Learner, Standing
+from line_inspector.training.model_building import build_model
 from line_inspector.training.model_training import train_model
 from line_inspector.training.options import TrainingOptions
 from line_inspector.training.progress import Progress
+from line_inspector.training.samples import Sampler
 
 OPTIONS = TrainingOptions(
     architecture=Architecture(image_size_px=64, patches_per_side=2, segmentation_widths=(8, 8), sigma_px=1.0),
@@ -78,6 +83,40 @@ def test_training_learns(good: GoodFrames, tmp_path: Path) -> None:
     assert losses[-1] < 0.95 * losses[0]
 
 
+def test_patience_ends_a_training_that_gets_no_better(good: GoodFrames, tmp_path: Path) -> None:
+    options = replace(OPTIONS, checks=10, learning_rate=1e-7)  # too little to change the order of any two scores
+    manifest = train_model(good, tmp_path / "m", replace(options, patience=3), Budget(steps=20))
+    assert manifest.lineage["ended_by"] == "patience"
+    assert 6 <= manifest.lineage["steps"] < 20
+    assert manifest.lineage["steps"] - manifest.lineage["best_step"] <= 6
+    manifest = train_model(good, tmp_path / "patient", options, Budget(steps=20))
+    assert (manifest.lineage["ended_by"], manifest.lineage["steps"]) == ("budget", 20)
+
+
+def test_training_learns_in_fp16_with_scaled_gradients(good: GoodFrames, tmp_path: Path) -> None:
+    losses: list[float] = []
+    options = replace(OPTIONS, precision="fp16")
+    train_model(good, tmp_path / "m", options, Budget(steps=25), on_progress=lambda p: losses.append(p.loss))
+    assert losses[-1] < 0.95 * losses[0]
+
+
+def test_a_step_whose_fp16_gradients_overflow_is_left_out_and_the_scale_lowered(good: GoodFrames) -> None:
+    options = replace(OPTIONS, precision="fp16")
+    model, _ = build_model(options, None)
+    learner = Learner(model, options)
+    scale = 2.0**60
+    learner.take_up(replace_scale(learner.standing(), scale), learner.tensors())
+    before = learner.tensors()["model.segmentation.head.weight"].clone()
+    batch = Sampler(good.pixels, Forger(list(good.pixels)), 4, seed=0).batch(0)
+    learner.learn(batch, None, learning_rate=1e-3)
+    assert torch.equal(learner.tensors()["model.segmentation.head.weight"], before)
+    assert learner.standing().scaler["scale"] == scale / 2
+
+
+def replace_scale(standing: Standing, scale: float) -> Standing:
+    return msgspec.structs.replace(standing, scaler={**standing.scaler, "scale": scale})
+
+
 def test_cancelling_keeps_the_best_so_far(good: GoodFrames, tmp_path: Path) -> None:
     cancelled = threading.Event()
 
@@ -90,7 +129,7 @@ def test_cancelling_keeps_the_best_so_far(good: GoodFrames, tmp_path: Path) -> N
         good, tmp_path / "m", OPTIONS, budget, on_progress=cancel_after_three, cancelled=cancelled.is_set
     )
     assert manifest.lineage["steps"] == 3
-    assert manifest.lineage["stopped_early"]
+    assert manifest.lineage["ended_by"] == "cancelled"
     read_model_directory(tmp_path / "m")
 
 

@@ -1,12 +1,15 @@
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 import pytest
 import torch
 
+from line_inspector.errors import InputError
 from line_inspector.model.forging import Forger
 from line_inspector.training.samples import Sampler
 from line_inspector.training.splits import different, split_good_images
+from line_inspector.training.team import Team
 
 PIXELS = np.random.default_rng(0).integers(100, 150, (6, 64, 64, 3), dtype=np.uint8)
 
@@ -27,6 +30,21 @@ def test_batches_forged_ahead_are_the_same_in_the_same_order() -> None:
     ahead = _sampler().ahead()
     for step, batch in enumerate(islice(ahead, 5)):
         assert torch.equal(batch.images, _sampler().batch(step).images)
+    ahead.close()
+
+
+def test_the_parts_of_a_team_are_the_batch_that_one_process_draws() -> None:
+    parts = [replace(_sampler(), part=Team(rank, 2).part(4)) for rank in range(2)]
+    together = torch.cat([sampler.batch(5).images for sampler in parts])
+    assert torch.equal(together, _sampler().batch(5).images)
+    assert [sampler.places(5) for sampler in parts] == [range(20, 22), range(22, 24)]
+    with pytest.raises(InputError, match="3 images cannot be shared out evenly among 2 processes"):
+        Team(0, 2).part(3)
+
+
+def test_batches_go_on_where_an_interrupted_training_stopped() -> None:
+    ahead = _sampler().ahead(7)
+    assert torch.equal(next(ahead).images, _sampler().batch(7).images)
     ahead.close()
 
 
