@@ -83,7 +83,8 @@ def train_model(
     _require_size(good, options)
     require_writable(out, _size_bytes(model, promise, checkpoint))
     material = _material(good, options, promise, handed_on, team)
-    fit_prototypes(model, good.pixels[material.split.train], options.seed)
+    if parent is None:  # else the parent's stay, as its teacher does: the child starts as the very same model
+        fit_prototypes(model, good.pixels[material.split.train], options.seed)
     team.take_from_leader(model.state_dict().values())
     budget.reserve_s = _measure_reserve_s(model, material)
     budget.count_steps(len(material.split.train), options.batch_size)

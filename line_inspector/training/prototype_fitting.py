@@ -20,11 +20,7 @@ Vectors = NDArray[np.float32]
 
 
 def fit_prototypes(model: ADPS, pixels: Pixels, seed: int) -> None:
-    """Set the prototypes and the novelty of `model`, if it has them, from good images, uint8 RGB (N, S, S, 3).
-
-    What was fitted before, in a parent, is where the search starts, and what none of these images needs stays as it is:
-    a variety that last night did not bring is not forgotten.
-    """
+    """Set the prototypes and the novelty of `model`, if it has them, from good images, uint8 RGB (N, S, S, 3)."""
     of_stages = [m for m in model.comparisons.modules() if isinstance(m, Prototypes)]
     if not of_stages and model.novelty is None:
         return
@@ -58,9 +54,7 @@ def _search(centres: Tensor, vectors: Vectors, seed: int) -> Tensor:
     """Set `centres` (K, C) by k-means; returns each vector's distance to the nearest, (n,)."""
     count = len(centres)
     vectors = np.resize(vectors, (max(count, len(vectors)), vectors.shape[1]))  # k-means wants as many as prototypes
-    start = centres.cpu().numpy()
-    if not start.any():
-        start = vectors[np.random.default_rng([seed, 6]).permutation(len(vectors))[:count]]
+    start = vectors[np.random.default_rng([seed, 6]).permutation(len(vectors))[:count]]
     search = MiniBatchKMeans(count, init=start, n_init=1, batch_size=4096, max_iter=10, random_state=0)
     search.set_params(reassignment_ratio=0.0, compute_labels=False).fit(vectors)
     found = torch.from_numpy(np.ascontiguousarray(search.cluster_centers_, dtype=np.float32))

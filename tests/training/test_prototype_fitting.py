@@ -8,7 +8,7 @@ from line_inspector.model.adps import ADPS, Architecture
 from line_inspector.model.prototypes import Prototypes
 from line_inspector.training.prototype_fitting import fit_prototypes
 
-TINY = Architecture(image_size_px=64, patches_per_side=4, segmentation_widths=(8, 8), prototypes=16)
+TINY = Architecture(image_size_px=64, patches_per_side=4, segmentation_widths=(8, 8), prototypes=16, novelty=16)
 
 
 def _model(architecture: Architecture = TINY) -> ADPS:
@@ -49,23 +49,28 @@ def test_the_same_seed_gives_the_same_prototypes() -> None:
         assert one.centres.isfinite().all() and one.spread > 0
 
 
-def test_a_variety_that_a_later_set_does_not_show_is_not_forgotten() -> None:
-    model = _model()
-    fit_prototypes(model, np.concatenate([_stripes(6, 8), _stripes(6, 23)]), seed=0)
-    before = _deviation(model, _stripes(6, 23))
-    fit_prototypes(model, _stripes(6, 8), seed=1)
-    assert _deviation(model, _stripes(6, 23)) < 1.5 * before
-
-
 def test_more_prototypes_than_there_is_to_see_do_no_harm() -> None:
-    model = _model(replace(TINY, prototypes=600))
+    model = _model(replace(TINY, prototypes=600, novelty=600))
     fit_prototypes(model, np.full((1, 64, 64, 3), 90, np.uint8), seed=0)
     assert _deviation(model, np.full((1, 64, 64, 3), 90, np.uint8)) < 0.1
 
 
 def test_the_papers_weight_mask_has_none() -> None:
-    model = _model(replace(TINY, prototypes=0))
+    model = _model(replace(TINY, prototypes=0, novelty=0))
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     fit_prototypes(model, _stripes(6, 8), seed=0)
     assert not _prototypes(model)
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_the_novelty_of_good_parts_is_nothing_on_average_and_that_of_others_is_large() -> None:
+    model = _model()
+    assert model.novelty is not None
+    fit_prototypes(model, _stripes(12, 8)[:9], seed=0)
+    with torch.inference_mode():
+        usual, other = (
+            model.novelty(model.teacher(model.normalise(torch.from_numpy(pixels).permute(0, 3, 1, 2))))
+            for pixels in (_stripes(12, 8)[9:], _stripes(3, 23))
+        )
+    assert usual.shape == (3, 1, 8, 8)
+    assert abs(float(usual.mean())) < 1.0 < float(other.mean())
