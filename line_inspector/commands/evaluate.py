@@ -1,4 +1,4 @@
-"""`line-inspector evaluate`: measure a model on a test set in the layout of MVTec AD."""
+"""`line-inspector evaluate`: measure a model on the test set of a product, in any layout that datasets/ knows."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,7 +22,9 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     model_dir: Annotated[Path, typer.Argument(help="Folder of the model.")],
-    dataset_dir: Annotated[Path, typer.Argument(help="Data set with test/ and ground_truth/, as MVTec AD.")],
+    dataset_dir: Annotated[
+        Path, typer.Argument(help="Folder of one product: MVTec AD, MVTec AD 2, BTAD, VisA, KolektorSDD ...")
+    ],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")] = False,
     sheet: Annotated[Path | None, typer.Option(help="Also write a PNG of the best and worst cases.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -46,12 +48,12 @@ def evaluate(
 
 
 def _run(model_dir: Path, dataset_dir: Path, device: str, console: Console) -> "tuple[list[Case], Evaluation]":
+    from line_inspector.datasets.layouts import open_product
     from line_inspector.inference.load import load_verified_engine
-    from line_inspector.training.datasets import read_test_set
     from line_inspector.training.evaluate import evaluate as sum_up
     from line_inspector.training.evaluate import inspect
 
-    images = read_test_set(dataset_dir)
+    images = open_product(dataset_dir).test_images()
     engine = load_verified_engine(model_dir, device)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Inspecting", total=len(images))

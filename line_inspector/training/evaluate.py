@@ -8,10 +8,10 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from line_inspector.datasets.labelled_image import LabelledImage, read_mask
 from line_inspector.errors import InputError
 from line_inspector.images import read_image
 from line_inspector.inference.engine import Engine, FrameFault
-from line_inspector.training.datasets import LabelledImage, read_mask
 from line_inspector.training.metrics import image_auroc, pixel_metrics
 
 

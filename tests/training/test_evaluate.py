@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from line_inspector.commands import main
-from line_inspector.training.datasets import count_by_defect, read_mask, read_test_set
+from line_inspector.datasets.labelled_image import count_by_defect, read_mask
+from line_inspector.datasets.layouts import open_product
 from line_inspector.training.evaluate import Case, evaluate
 from line_inspector.training.metrics import image_auroc
 from line_inspector.training.sheet import MASK_COLOUR, OUTLINE_COLOUR, draw_sheet
@@ -142,7 +143,7 @@ def test_an_unknown_device_ends_in_one_line(run: Callable[..., Ended], model_dir
 
 
 def test_masks_are_found_under_both_names(dataset: Path) -> None:
-    images = read_test_set(dataset)
+    images = open_product(dataset).test_images()
     assert count_by_defect(images) == {"good": 6, "scratch": 4, "stain": 3}
     masks = {image.path.stem: image.mask.name for image in images if image.mask}
     assert masks == {"0": "0.png", "1": "1_mask.png", "2": "2.png", "3": "3_mask.png", "4": "4.png", "5": "5_mask.png"}
@@ -165,7 +166,7 @@ class Fixed:
 
 
 def case(dataset: Path, defect: str, name: str, score: float, marked: bool) -> Case:
-    (image,) = [i for i in read_test_set(dataset) if i.defect == defect and i.path.name == name]
+    (image,) = [i for i in open_product(dataset).test_images() if i.defect == defect and i.path.name == name]
     anomaly_map = np.full((8, 8), score / 2, np.float32)
     anomaly_map[2, 3] = score
     mask = np.zeros((8, 8), bool)
@@ -217,4 +218,4 @@ def test_the_rings_of_a_jpeg_mask_are_no_defect(tmp_path: Path) -> None:
 def test_masks_are_found_whatever_the_case_of_their_names(dataset: Path) -> None:
     for path in (dataset / "ground_truth" / "scratch").iterdir():
         path.rename(path.with_name(path.stem.upper() + ".PNG"))
-    assert all(image.mask for image in read_test_set(dataset) if image.defect == "scratch")
+    assert all(image.mask for image in open_product(dataset).test_images() if image.defect == "scratch")
