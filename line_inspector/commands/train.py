@@ -64,7 +64,7 @@ def train(
     Ctrl-C ends the training early: the best model so far is calibrated and written.
     """
     options = TrainingOptions(
-        architecture=_architecture(backbone, image_size_px, patches_per_side),
+        architecture=chosen_architecture(backbone, image_size_px, patches_per_side),
         weights_file=weights,
         batch_size=batch_size,
         learning_rate=learning_rate,
@@ -101,7 +101,8 @@ def _budget(minutes: float | None, steps: int | None) -> Budget:
     return Budget(seconds=60.0 * minutes)
 
 
-def _architecture(backbone: str, image_size_px: int, patches_per_side: int) -> Architecture:
+def chosen_architecture(backbone: str, image_size_px: int, patches_per_side: int) -> Architecture:
+    """The architecture with these options. Raises InputError where they do not go together."""
     try:
         return Architecture(backbone=backbone, image_size_px=image_size_px, patches_per_side=patches_per_side)
     except ValueError as e:
