@@ -10,5 +10,5 @@ class InputError(Exception):
     """
 
     def __init__(self, what: str, where: str, remedy: str) -> None:
-        super().__init__(f"{where}: {what}. {remedy}")
+        super().__init__(" ".join(f"{where}: {what}. {remedy}".splitlines()))  # a file's name may hold a line break
         self.what, self.where, self.remedy = what, where, remedy

@@ -11,8 +11,9 @@ from line_inspector.errors import EXIT_BAD_INPUT, InputError
 
 
 def command_names() -> list[str]:
-    """Names of all commands: the modules of this package that are no part of another command."""
-    return sorted(found.name for found in pkgutil.iter_modules(__path__) if "_" not in found.name)
+    """Names of all commands: the modules of this package, less the parts of a command, `<command>_<part>`."""
+    modules = {found.name for found in pkgutil.iter_modules(__path__)}
+    return sorted(name.replace("_", "-") for name in modules if name.partition("_")[0] not in modules - {name})
 
 
 def build_app(names: Iterable[str]) -> typer.Typer:
@@ -26,7 +27,7 @@ def build_app(names: Iterable[str]) -> typer.Typer:
     )
     app.callback()(_no_options)  # keeps the command's name on the command line where there is but one
     for name in names:
-        importlib.import_module(f"{__name__}.{name}").register(app)
+        importlib.import_module(f"{__name__}.{name.replace('-', '_')}").register(app)
     return app
 
 

@@ -125,7 +125,7 @@ def train(
     }
     options = replace(
         PAPER if paper else DEFAULTS,
-        architecture=_architecture(configuration, backbone, image_size_px, patches_per_side, paper),
+        architecture=chosen_architecture(configuration, backbone, image_size_px, patches_per_side, paper),
         weights_file=weights,
         patience=patience or None,
         precision=precision,
@@ -156,15 +156,16 @@ def _budget(minutes: float | None, steps: int | None, epochs: int | None, paper:
     return Budget(seconds=60.0 * minutes)
 
 
-def _architecture(
-    configuration: str, backbone: str | None, image_size_px: int, patches_per_side: int, paper: bool
+def chosen_architecture(
+    configuration: str, backbone: str | None, image_size_px: int, patches_per_side: int, paper: bool = False
 ) -> Architecture:
+    """The architecture with these options. Raises InputError where they do not go together."""
     if configuration not in CONFIGURATIONS:
         known = ", ".join(CONFIGURATIONS)
         raise InputError(f"no configuration {configuration!r}", "--configuration", f"Name one of {known}.")
     named = CONFIGURATIONS[configuration]
     if paper:
-        named = replace(named, prototypes=PAPER.architecture.prototypes)
+        named = replace(named, prototypes=0, novelty=0)
     network = backbone or named.backbone
     try:
         return replace(named, backbone=network, image_size_px=image_size_px, patches_per_side=patches_per_side)

@@ -47,6 +47,7 @@ from line_inspector.inference.signed_directory import (
 )
 from line_inspector.model.adps import ADPS
 from line_inspector.model.architecture import Architecture
+from line_inspector.model.backbones import UNFIT
 
 WEIGHTS = "weights.safetensors"
 CALIBRATION = "calibration"
@@ -117,10 +118,12 @@ def read_model_directory(path: Path) -> tuple[ADPS, Manifest]:
     weights = _directory(path).verify(manifest.files, keep=(WEIGHTS, GOLDEN_SCORES))[WEIGHTS]
     try:
         architecture = read_architecture(manifest)
+        state = safetensors.torch.load(weights)
+        _require_fit(state, architecture)
         model = ADPS(architecture)
-        model.load_state_dict(safetensors.torch.load(weights), strict=True)
-    except (ValueError, TypeError, RuntimeError, safetensors.SafetensorError) as e:
-        reason = str(e).splitlines()[0].rstrip(".:")
+        model.load_state_dict(state, strict=True)
+    except (*UNFIT, safetensors.SafetensorError) as e:
+        reason = (str(e).splitlines() or [type(e).__name__])[0].rstrip(".:")
         raise InputError(f"weights and architecture do not fit: {reason}", str(path), TAKE_ANOTHER) from e
     expected = Preprocessing(architecture.image_size_px, COLOUR_ORDER, RESIZE)
     if manifest.preprocessing != expected:
@@ -140,7 +143,7 @@ def read_golden(path: Path) -> list[tuple[NDArray[np.uint8], float]]:
     """Read the golden frames of a verified model directory, each with the score it must have."""
     try:
         scores = msgspec.json.decode(_directory(path).read(GOLDEN_SCORES), type=dict[str, float])
-    except msgspec.DecodeError as e:
+    except ValueError as e:
         raise InputError(f"not a list of scores: {e}", str(path / GOLDEN_SCORES), TAKE_ANOTHER) from e
     return [(read_image(path / "golden" / name), score) for name, score in sorted(scores.items())]
 
@@ -148,8 +151,29 @@ def read_golden(path: Path) -> list[tuple[NDArray[np.uint8], float]]:
 def read_calibration_frames(path: Path) -> NDArray[np.uint8]:
     """Read the good parts of a verified model directory by which thresholds are set: uint8 RGB (N, S, S, 3)."""
     size_px = read_manifest(path).preprocessing.size_px
-    frames = [read_image(file)[:, :, ::-1] for file in sorted((path / CALIBRATION).glob("*.png"))]
-    return np.stack(frames) if frames else np.empty((0, size_px, size_px, 3), np.uint8)
+    frames = np.empty((0, size_px, size_px, 3), np.uint8)
+    files = sorted((path / CALIBRATION).glob("*.png"))
+    read = [read_image(file) for file in files]
+    for file, frame in zip(files, read, strict=True):
+        if frame.shape != frames.shape[1:]:
+            raise InputError(f"not a colour image of {size_px} x {size_px} px", str(file), TAKE_ANOTHER)
+    return np.stack(read)[..., ::-1] if read else frames
+
+
+def _require_fit(state: dict[str, torch.Tensor], architecture: Architecture) -> None:
+    """Raise ValueError unless these are the weights of such a model, by name, shape and type.
+
+    It is asked of a model without memory, since a damaged architecture may want more than there is.
+    """
+    with torch.device("meta"):
+        expected = ADPS(architecture).state_dict()
+    if state.keys() != expected.keys():
+        raise ValueError(f"the weights lack {min(state.keys() ^ expected.keys())!r}, or nothing takes them")
+    for name, tensor in expected.items():
+        found = state[name]
+        if (found.shape, found.dtype) != (tensor.shape, tensor.dtype):
+            wanted = f"{tensor.dtype} {tuple(tensor.shape)}"
+            raise ValueError(f"{name!r} is {found.dtype} {tuple(found.shape)}, not {wanted}")
 
 
 def require_writable(path: Path, size_bytes: int) -> None:

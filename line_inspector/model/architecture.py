@@ -44,9 +44,11 @@ class Architecture:
                 f"image_size_px {self.image_size_px} must be a multiple of patches_per_side x the deepest stride, "
                 f"{self.patches_per_side} x {self.strides[-1]}"
             )
+        if self.image_size_px < 1:
+            raise ValueError(f"image_size_px must be positive, got {self.image_size_px}")
         if not 0 <= self.whole_stages < len(self.strides):
             raise ValueError(f"whole_stages must leave one of {len(self.strides)} stages, got {self.whole_stages}")
         if min(self.prototypes, self.novelty) < 0:
             raise ValueError(f"prototypes and novelty must not be negative, got {self.prototypes}, {self.novelty}")
-        if self.sigma_px < 0:
-            raise ValueError(f"sigma_px must not be negative, got {self.sigma_px}")
+        if not 0 <= self.sigma_px <= self.image_size_px:
+            raise ValueError(f"sigma_px must lie in 0..image_size_px, got {self.sigma_px}")

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from line_inspector.model.architecture import LITE0
 
+# What timm's networks raise for a name, stride, or size of image or patch that they cannot take.
+UNFIT = (ValueError, RuntimeError, AssertionError, LookupError, TypeError, AttributeError)
+
 TIMM_NAMES = {LITE0: "tf_efficientnet_lite0"}
 
 

@@ -9,6 +9,7 @@ from line_inspector.images import list_images
 from line_inspector.inference.cuda import exact_float32
 from line_inspector.inference.model_directory import read_model_directory
 from line_inspector.model.adps import ADPS
+from line_inspector.model.backbones import UNFIT
 from line_inspector.model.foreground import stands_out
 from line_inspector.model.forging import Forger
 from line_inspector.training.backbone_weights import read_backbone_weights
@@ -17,9 +18,6 @@ from line_inspector.training.options import TrainingOptions
 
 MOST_DONORS = 500
 LOOKED_AT = 50  # donors, by which to tell whether the product fills the frame
-
-# What timm's networks raise for an image or a patch of a size that they cannot take.
-UNFIT = (ValueError, RuntimeError, AssertionError, LookupError, TypeError, AttributeError)
 
 
 def build_model(options: TrainingOptions, parent: Path | None) -> tuple[ADPS, str]:

@@ -77,6 +77,9 @@ def test_state_carries_everything_to_a_model_built_from_the_same_architecture() 
         ({"strides": ()}, "rising powers of two"),
         ({"sigma_px": -1.0}, "sigma_px"),
         ({"whole_stages": 3}, "whole_stages"),
+        ({"sigma_px": float("inf")}, "sigma_px"),
+        ({"sigma_px": float("nan")}, "sigma_px"),
+        ({"image_size_px": 0}, "image_size_px"),
     ],
 )
 def test_an_architecture_that_cannot_be_is_refused(change: dict[str, object], reason: str) -> None:

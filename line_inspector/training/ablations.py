@@ -1,0 +1,36 @@
+"""What a part of the method is worth: the same training without it, or with what the paper compares it with."""
+
+from dataclasses import replace
+from typing import Any
+
+from line_inspector.training.options import TrainingOptions
+
+WHOLE = "full"
+PATCHES_PER_SIDE = (1, 2, 4, 8, 16)  # the paper's
+
+
+def ablations(options: TrainingOptions) -> dict[str, TrainingOptions]:
+    """Variants by name, the whole method first; those that the image's size does not allow are left out."""
+    paper = {"prototypes": 0, "novelty": 0}
+    changes: dict[str, dict[str, Any]] = {
+        "without prototypes": {"prototypes": 0},
+        "without novelty": {"novelty": 0},
+        "the paper's weight mask": paper,
+        "raw difference": {"comparison": "difference", **paper},
+        "concatenation": {"comparison": "concatenation", **paper},
+        "without segmentation": {"post_segmentation": False, **paper},
+        "first stage split, not the image": {"whole_stages": 1},
+    }
+    for k in PATCHES_PER_SIDE:
+        if k != options.architecture.patches_per_side:
+            changes[f"k = {k}"] = {"patches_per_side": k}
+    variants = {WHOLE: options}
+    for name, change in changes.items():
+        try:
+            variants[name] = replace(options, architecture=replace(options.architecture, **change))
+        except ValueError:  # patches that the deepest stride does not divide
+            continue
+    return variants | {
+        "student from random weights": replace(options, student_init="random"),
+        "forged textures only": replace(options, structural_share=0.0),
+    }
