@@ -157,7 +157,7 @@ def read_calibration_frames(path: Path) -> NDArray[np.uint8]:
     for file, frame in zip(files, read, strict=True):
         if frame.shape != frames.shape[1:]:
             raise InputError(f"not a colour image of {size_px} x {size_px} px", str(file), TAKE_ANOTHER)
-    return np.stack(read)[..., ::-1] if read else frames
+    return np.ascontiguousarray(np.stack(read)[..., ::-1]) if read else frames
 
 
 def _require_fit(state: dict[str, torch.Tensor], architecture: Architecture) -> None:

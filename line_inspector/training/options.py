@@ -21,7 +21,7 @@ class TrainingOptions:
     `precision`: "auto" is bf16 where the hardware computes in it, else fp16 with scaled gradients on CUDA, else fp32.
     `focal_gamma`: the focal loss's exponent. `segmentation_weight`: the paper's lambda.
     `structural_share`: forgeries from defects.py; the others are DRAEM's textures. `turned_share`: images turned by 90
-    degrees either way (the paper's 0.3). `on_product`: defects are forged on the product where it stands out against a
+    degrees either way (the paper's 0.3; ours is none, since prototypes know parts as they lie). `on_product`: defects are forged on the product where it stands out against a
     plain ground, not beside it. `texture_folder`: further textures, such as the DTD data set.
     `held_out_share` of the good images is never trained on, or more, up to half, where the promise takes more;
     `choice_share` of those is for choosing the checkpoint, the others for the promise: at most `false_reject_rate` of
@@ -47,7 +47,7 @@ class TrainingOptions:
     focal_gamma: float = 2.0
     segmentation_weight: float = 1.0
     structural_share: float = 0.3
-    turned_share: float = 0.3
+    turned_share: float = 0.0
     on_product: bool = True
     texture_folder: Path | None = None
     held_out_share: float = 0.2
@@ -74,6 +74,7 @@ PAPER = TrainingOptions(
     schedule="steps",
     window_share=1.0,
     structural_share=0.0,
+    turned_share=0.3,
     on_product=False,
     checks=30,
 )
