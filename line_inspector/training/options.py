@@ -21,8 +21,8 @@ class TrainingOptions:
     `precision`: "auto" is bf16 where the hardware computes in it, else fp16 with scaled gradients on CUDA, else fp32.
     `focal_gamma`: the focal loss's exponent. `segmentation_weight`: the paper's lambda.
     `structural_share`: forgeries from defects.py; the others are DRAEM's textures. `turned_share`: images turned by 90
-    degrees either way (the paper's 0.3; ours is none, since prototypes know parts as they lie). `on_product`: defects are forged on the product where it stands out against a
-    plain ground, not beside it. `texture_folder`: further textures, such as the DTD data set.
+    degrees either way (the paper's is 0.3; prototypes know parts as they lie). `on_product`: defects are forged on the
+    product where it stands out against a plain ground, not beside it. `texture_folder`: further textures, such as DTD.
     `held_out_share` of the good images is never trained on, or more, up to half, where the promise takes more;
     `choice_share` of those is for choosing the checkpoint, the others for the promise: at most `false_reject_rate` of
     good parts rejected, on average at most `outlined_share` of a good part's area outlined. None is the least that the
