@@ -15,6 +15,7 @@ from mutations import Damage, damages, files_below
 from line_inspector.errors import InputError
 from line_inspector.inference.load import load_verified_engine
 from line_inspector.inference.model_directory import (
+    GOLDEN_SCORES,
     read_calibration_frames,
     read_golden,
     read_manifest,
@@ -103,7 +104,7 @@ def test_no_changed_byte_is_ever_accepted(model_dir: Path) -> None:
 def test_a_damaged_directory_with_true_hashes_ends_in_one_line_or_a_model(model_dir: Path, examples: int) -> None:
     files = files_below(model_dir)
     manifest = model_dir / "manifest.json"
-    targets = [path for path in files if path.name != "manifest.sha256"] + 3 * [manifest]
+    targets = [path for path in files if path.name != "manifest.sha256"] + 3 * [manifest, model_dir / GOLDEN_SCORES]
 
     def check(damage: Damage, choice: int) -> None:
         path = targets[choice % len(targets)]
@@ -165,5 +166,16 @@ def test_a_calibration_frame_of_another_size_is_refused_and_named(model_dir: Pat
     try:
         with pytest.raises(InputError, match=r"000\.png: not a colour image of 32 x 32 px"):
             read_calibration_frames(model_dir)
+    finally:
+        restore(files)
+
+
+def test_scores_that_are_no_text_are_refused_and_named(model_dir: Path) -> None:
+    files = files_below(model_dir)
+    (model_dir / GOLDEN_SCORES).write_bytes(b'{"\xc8.png": 0.5}')
+    sign(model_dir, model_dir / GOLDEN_SCORES, files[model_dir / "manifest.json"])
+    try:
+        with pytest.raises(InputError, match=r"scores\.json: not a list of scores"):
+            read_golden(model_dir)
     finally:
         restore(files)
