@@ -51,7 +51,9 @@ class Engine(Protocol):
         ...
 
     @property
-    def image_size_px(self) -> int: ...
+    def image_size_px(self) -> int:
+        """The side of the maps, which lie over the whole frame: the model's own, more where it sees tiles."""
+        ...
 
     @property
     def max_batch_size(self) -> int:
