@@ -6,9 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from line_inspector.commands.train_view import chosen_view
 from line_inspector.errors import InputError
-from line_inspector.inference.view import View
 from line_inspector.model.architecture import Architecture
 from line_inspector.model.configurations import CONFIGURATIONS, DEFAULT
 from line_inspector.training.budget import Budget
@@ -52,16 +50,6 @@ def train(
     patches_per_side: Annotated[
         int, typer.Option(min=1, help="k: the student sees k x k patches.")
     ] = DEFAULTS.architecture.patches_per_side,
-    roi: Annotated[
-        str | None, typer.Option(help="Region of interest: X,Y,WIDTH,HEIGHT as shares of the frame, 0 to 1.")
-    ] = None,
-    tiles: Annotated[
-        str, typer.Option(help="ROWSxCOLUMNS of overlapping tiles, each of the model's size: for small defects.")
-    ] = "1x1",
-    tile_overlap: Annotated[float, typer.Option(min=0.0, max=0.5, help="Share of a tile's side.")] = View().overlap,
-    foreground: Annotated[
-        str, typer.Option(help="Where anomalies count: none (everywhere), auto (where good parts lie), or a picture.")
-    ] = "none",
     batch_size: Annotated[
         int | None, typer.Option(min=2, help="Over all processes.", show_default=_or_paper("batch_size"))
     ] = None,
@@ -139,7 +127,6 @@ def train(
         PAPER if paper else DEFAULTS,
         architecture=chosen_architecture(configuration, backbone, image_size_px, patches_per_side, paper),
         weights_file=weights,
-        view=chosen_view(roi, tiles, tile_overlap),
         patience=patience or None,
         precision=precision,
         false_reject_rate=false_reject_rate,
@@ -153,16 +140,7 @@ def train(
     from line_inspector.commands.train_run import run
 
     budget = _budget(minutes, steps, epochs, paper)
-    run(
-        good_dir,
-        out,
-        options,
-        budget,
-        foreground=foreground,
-        checkpoint_minutes=checkpoint_minutes,
-        resume=resume,
-        json=json,
-    )
+    run(good_dir, out, options, budget, checkpoint_minutes=checkpoint_minutes, resume=resume, json=json)
 
 
 def _budget(minutes: float | None, steps: int | None, epochs: int | None, paper: bool) -> Budget:

@@ -2,7 +2,6 @@
 
 import sys
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -16,7 +15,6 @@ from line_inspector.training.budget import Budget
 from line_inspector.training.calibrate import Calibration
 from line_inspector.training.checkpoint import CheckpointFolder
 from line_inspector.training.fit import TrainingPausedError
-from line_inspector.training.foreground_mask import remark_on, with_foreground
 from line_inspector.training.good_frames import read_good_folder
 from line_inspector.training.model_training import train_model
 from line_inspector.training.options import TrainingOptions
@@ -37,7 +35,6 @@ def run(
     options: TrainingOptions,
     budget: Budget,
     *,
-    foreground: str,
     checkpoint_minutes: float,
     resume: bool,
     json: bool,
@@ -49,7 +46,7 @@ def run(
         if resume and checkpoint and not checkpoint.exists and team.leads:
             print(f"There is no checkpoint in {checkpoint.path}: training from the beginning.", file=sys.stderr)
         try:
-            manifest = _train(good_dir, out, options, foreground, budget, checkpoint, team)
+            manifest = _train(good_dir, out, options, budget, checkpoint, team)
         except TrainingPausedError as e:
             if team.leads:
                 print(f"Paused after {e.step} steps. To go on, repeat the command with --resume.", file=sys.stderr)
@@ -73,17 +70,12 @@ def _train(
     good_dir: Path,
     out: Path,
     options: TrainingOptions,
-    foreground: str,
     budget: Budget,
     checkpoint: CheckpointFolder | None,
     team: Team,
 ) -> Manifest:
-    good = read_good_folder(good_dir, options.architecture.image_size_px, options.view)
-    view = with_foreground(options.view, foreground, options.architecture.image_size_px, good.pixels)
-    options = replace(options, view=view)
+    good = read_good_folder(good_dir, options.architecture.image_size_px)
     remark = promise_for(len(good), options.false_reject_rate, options.outlined_share).remark
-    if team.leads and remark_on(view):
-        print(remark_on(view), file=sys.stderr)
     with (
         training_signals(with_checkpoint=checkpoint is not None, in_team=team.size > 1) as signals,
         show_progress(remark) if team.leads else nullcontext(_say_nothing) as on_progress,

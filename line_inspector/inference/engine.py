@@ -51,9 +51,7 @@ class Engine(Protocol):
         ...
 
     @property
-    def image_size_px(self) -> int:
-        """The side of the maps, which lie over the whole frame: the model's own, more where it sees tiles."""
-        ...
+    def image_size_px(self) -> int: ...
 
     @property
     def max_batch_size(self) -> int:

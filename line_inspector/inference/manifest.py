@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from line_inspector.inference.scale import AS_IT_IS, LIMIT, ScoreScale
-from line_inspector.inference.view import View
 
 FORMAT_VERSION = 1
 
@@ -14,15 +13,11 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Preprocessing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a frame becomes the model's input (see preprocess.py); recorded, and compared when a model is read.
-
-    `view` is the recipe's own: what of the frame is seen, and in how many tiles.
-    """
+    """How a frame becomes the model's input (see preprocess.py); recorded, and compared when a model is read."""
 
     size_px: int
     colour_order: str
     resize: str
-    view: View = View()
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

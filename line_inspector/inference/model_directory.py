@@ -33,7 +33,7 @@ from line_inspector.inference.manifest import (
     decode_manifest,
     encode_manifest,
 )
-from line_inspector.inference.preprocess import COLOUR_ORDER, RESIZE, WHOLE_FRAME, to_model_input
+from line_inspector.inference.preprocess import COLOUR_ORDER, RESIZE, to_model_input
 from line_inspector.inference.scale import AS_IT_IS, LIMIT, ScoreScale
 from line_inspector.inference.signed_directory import (
     MANIFEST,
@@ -45,7 +45,6 @@ from line_inspector.inference.signed_directory import (
     write_file,
     write_manifest,
 )
-from line_inspector.inference.view import View
 from line_inspector.model.adps import ADPS
 from line_inspector.model.architecture import Architecture
 from line_inspector.model.backbones import UNFIT
@@ -71,24 +70,23 @@ def write_model_directory(
     metrics: dict[str, Any],
     calibration_frames: Sequence[NDArray[np.uint8]] = (),
     report: bytes = b"",
-    view: View = WHOLE_FRAME,
 ) -> Manifest:
     """Write `model` into the new folder `path`, whole or not at all, and return its manifest.
 
     `golden_frames` are raw camera frames, uint8 (H, W) or BGR (H, W, 3); their scores are computed here, in fp32 on
-    the model's device, on the stable scale that `scale` makes, as both thresholds are. `calibration_frames` are
-    canvases of the `view`, uint8 RGB (H, W, 3). `version` defaults to the time of writing. `report` is an HTML page.
+    the model's device, on the stable scale that `scale` makes, as both thresholds are. `calibration_frames` are images
+    as the model sees them, uint8 RGB (S, S, 3). `version` defaults to the time of writing. `report` is an HTML page.
     Raises InputError where `path` exists.
     """
     with whole_or_not_at_all(path) as partial:
-        files = _write_payload(partial, model, view, scale, golden_frames, calibration_frames, report)
+        files = _write_payload(partial, model, scale, golden_frames, calibration_frames, report)
         written = datetime.now(UTC)
         manifest = Manifest(
             format_version=FORMAT_VERSION,
             version=version or written.strftime("%Y%m%dT%H%M%S%fZ"),
             created_utc=written.isoformat(timespec="seconds"),
             architecture=asdict(model.architecture),
-            preprocessing=Preprocessing(model.architecture.image_size_px, COLOUR_ORDER, RESIZE, view),
+            preprocessing=Preprocessing(model.architecture.image_size_px, COLOUR_ORDER, RESIZE),
             threshold=threshold,
             pixel_threshold=pixel_threshold,
             scale=scale,
@@ -127,10 +125,8 @@ def read_model_directory(path: Path) -> tuple[ADPS, Manifest]:
     except (*UNFIT, safetensors.SafetensorError) as e:
         reason = (str(e).splitlines() or [type(e).__name__])[0].rstrip(".:")
         raise InputError(f"weights and architecture do not fit: {reason}", str(path), TAKE_ANOTHER) from e
-    view = manifest.preprocessing.view
-    expected = Preprocessing(architecture.image_size_px, COLOUR_ORDER, RESIZE, view)
-    seen = view.canvas_shape(architecture.image_size_px)
-    if manifest.preprocessing != expected or (view.foreground is not None and view.mask().shape != seen):
+    expected = Preprocessing(architecture.image_size_px, COLOUR_ORDER, RESIZE)
+    if manifest.preprocessing != expected:
         raise InputError("its preprocessing is not the one of this program", str(path / MANIFEST), TAKE_ANOTHER)
     return model.eval().requires_grad_(False), manifest
 
@@ -153,18 +149,14 @@ def read_golden(path: Path) -> list[tuple[NDArray[np.uint8], float]]:
 
 
 def read_calibration_frames(path: Path) -> NDArray[np.uint8]:
-    """Read the good parts of a verified model directory by which thresholds are set: uint8 RGB (N, H, W, 3).
-
-    They are canvases of the model's view, images of its own size where that is one tile.
-    """
-    preprocessing = read_manifest(path).preprocessing
-    height_px, width_px = preprocessing.view.canvas_shape(preprocessing.size_px)
-    frames = np.empty((0, height_px, width_px, 3), np.uint8)
+    """Read the good parts of a verified model directory by which thresholds are set: uint8 RGB (N, S, S, 3)."""
+    size_px = read_manifest(path).preprocessing.size_px
+    frames = np.empty((0, size_px, size_px, 3), np.uint8)
     files = sorted((path / CALIBRATION).glob("*.png"))
     read = [read_image(file) for file in files]
     for file, frame in zip(files, read, strict=True):
         if frame.shape != frames.shape[1:]:
-            raise InputError(f"not a colour image of {width_px} x {height_px} px", str(file), TAKE_ANOTHER)
+            raise InputError(f"not a colour image of {size_px} x {size_px} px", str(file), TAKE_ANOTHER)
     return np.ascontiguousarray(np.stack(read)[..., ::-1]) if read else frames
 
 
@@ -202,7 +194,6 @@ def require_writable(path: Path, size_bytes: int) -> None:
 def _write_payload(
     folder: Path,
     model: ADPS,
-    view: View,
     scale: ScoreScale,
     golden_frames: Sequence[NDArray[np.uint8]],
     calibration_frames: Sequence[NDArray[np.uint8]],
@@ -217,7 +208,7 @@ def _write_payload(
     for number, frame in enumerate(golden_frames):
         name = f"{number:02d}.png"
         payload[f"golden/{name}"] = cv2.imencode(".png", frame)[1].tobytes()
-        scores[name] = scale.of(_score(model, view, frame))
+        scores[name] = scale.of(_score(model, frame))
     payload[GOLDEN_SCORES] = msgspec.json.format(msgspec.json.encode(scores), indent=2) + b"\n"
     for number, image in enumerate(calibration_frames):
         payload[f"{CALIBRATION}/{number:03d}.png"] = cv2.imencode(".png", image[:, :, ::-1])[1].tobytes()
@@ -228,14 +219,13 @@ def _write_payload(
     return {relative: sha256(content) for relative, content in payload.items()}
 
 
-def _score(model: ADPS, view: View, frame: NDArray[np.uint8]) -> float:
+def _score(model: ADPS, frame: NDArray[np.uint8]) -> float:
     device = model.mean.device
     training = model.training
     model.eval()
     with torch.inference_mode():
-        size_px = model.architecture.image_size_px
-        tiles = torch.from_numpy(view.cut(to_model_input(frame, size_px, view)[None], size_px)).to(device)
-        score = float(view.blend(model.anomaly_map(model.normalise(tiles))).amax())
+        pixels = torch.from_numpy(to_model_input(frame, model.architecture.image_size_px))[None].to(device)
+        score = float(model.anomaly_map(model.normalise(pixels)).amax())
     model.train(training)
     return score
 

@@ -5,7 +5,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from line_inspector.errors import InputError
-from line_inspector.inference.view import View
 
 COLOUR_ORDER = "RGB"
 RESIZE = "area when shrinking, linear when enlarging; the aspect ratio is not kept"
@@ -24,28 +23,24 @@ def frame_fault(frame: NDArray[np.uint8]) -> str | None:
     return None
 
 
-WHOLE_FRAME = View()
-
-
-def to_model_input(frame: NDArray[np.uint8], size_px: int, view: View = WHOLE_FRAME) -> NDArray[np.uint8]:
+def to_model_input(frame: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
     """Turn a uint8 frame, mono (H, W) or BGR (H, W, 3), into uint8 RGB (3, size_px, size_px), contiguous.
 
-    With a view, it is the view's canvas, (3, height, width), for tiles of size_px. Raises InputError for a frame of any
-    other type or shape.
+    Raises InputError for any other type or shape.
     """
     fault = frame_fault(frame)
     if fault is not None:
         raise InputError(fault, "frame", "Set the camera or convert the image to 8-bit mono or BGR.")
-    resized = _resize(view.crop(frame), view.canvas_shape(size_px))
+    resized = _resize(frame, size_px)
     if resized.ndim == 2:
-        return np.ascontiguousarray(np.broadcast_to(resized, (3, *resized.shape)))
+        return np.ascontiguousarray(np.broadcast_to(resized, (3, size_px, size_px)))
     return np.ascontiguousarray(resized[:, :, ::-1].transpose(2, 0, 1))
 
 
-def _resize(frame: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
+def _resize(frame: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
     height, width = frame.shape[:2]
-    if (height, width) == shape:
+    if (height, width) == (size_px, size_px):
         return frame
-    shrinking = height * width > shape[0] * shape[1]
-    resized = cv2.resize(frame, shape[::-1], interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
+    shrinking = height * width > size_px * size_px
+    resized = cv2.resize(frame, (size_px, size_px), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
     return np.asarray(resized, dtype=np.uint8)

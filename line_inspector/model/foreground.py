@@ -19,18 +19,18 @@ Pixels = NDArray[np.uint8]
 
 
 def stands_out(images: Sequence[Pixels]) -> bool:
-    """Whether these images, uint8 (H, W, 3), show a product on a plain ground, as far as `find_foreground` can tell."""
+    """Whether these images, uint8 (S, S, 3), show a product on a plain ground, as far as `find_foreground` can tell."""
     found = [find_foreground(image) is not None for image in images]
     return bool(found) and float(np.mean(found)) >= USUAL
 
 
 def find_foreground(image: Pixels) -> Mask | None:
-    """Boolean (H, W) of an image, uint8 (H, W, 3); None where no product stands out.
+    """Boolean (S, S) of an image, uint8 (S, S, 3); None where no product stands out.
 
     The ground is the median colour of the image's border. The product is what differs from it by more than Otsu's
     threshold, its holes filled, if that parts the image well and hardly reaches the border.
     """
-    frame = _border(image.shape[:2])
+    frame = _border(image.shape[0])
     ground = np.median(image[frame].astype(np.float32), axis=0)
     smooth = cv2.GaussianBlur(image, (0, 0), image.shape[0] / 128).astype(np.float32)
     contrast = np.abs(smooth - ground).max(axis=2)
@@ -45,9 +45,9 @@ def find_foreground(image: Pixels) -> Mask | None:
     return product if clear else None
 
 
-def _border(shape: tuple[int, ...]) -> Mask:
-    width = max(1, round(BORDER_SHARE * shape[0]))
-    frame = np.ones(shape, np.bool_)
+def _border(size_px: int) -> Mask:
+    width = max(1, round(BORDER_SHARE * size_px))
+    frame = np.ones((size_px, size_px), np.bool_)
     frame[width:-width, width:-width] = False
     return frame
 

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from line_inspector.errors import InputError
 from line_inspector.images import Frame, list_images, read_image
-from line_inspector.inference.preprocess import WHOLE_FRAME, to_model_input
-from line_inspector.inference.view import View
+from line_inspector.inference.preprocess import to_model_input
 from line_inspector.training.splits import different
 
 FEWEST_IMAGES = 8
@@ -18,10 +17,7 @@ FEWEST_IMAGES = 8
 
 @dataclass(frozen=True)
 class GoodFrames:
-    """`pixels` uint8 (N, H, W, 3) RGB, as the model sees them; `paths` the N files they came from, in the same order.
-
-    They are canvases of a view (inference/view.py), of the model's own size where that is one tile.
-    """
+    """`pixels` uint8 (N, S, S, 3) RGB as the model sees them; `paths` the N files they came from, in the same order."""
 
     paths: tuple[Path, ...]
     pixels: NDArray[np.uint8]
@@ -38,21 +34,19 @@ class GoodFrames:
         return GoodFrames(tuple(self.paths[index] for index in indices), self.pixels[indices])
 
 
-def read_good_folder(folder: Path, size_px: int, view: View = WHOLE_FRAME) -> GoodFrames:
+def read_good_folder(folder: Path, size_px: int) -> GoodFrames:
     """Read every image directly in `folder`, by name. Raises InputError as `read_good_frames` does."""
-    return read_good_frames(list_images(folder), size_px, view)
+    return read_good_frames(list_images(folder), size_px)
 
 
-def read_good_frames(paths: Sequence[Path], size_px: int, view: View = WHOLE_FRAME) -> GoodFrames:
-    """Read the images in this order, each brought to the view's canvas for tiles of size_px.
-
-    A picture that comes twice counts once.
+def read_good_frames(paths: Sequence[Path], size_px: int) -> GoodFrames:
+    """Read the images in this order, each brought to size_px x size_px; a picture that comes twice counts once.
 
     Raises InputError for a file that is missing, unreadable, truncated, not 8-bit, with alpha or tiny (the file is
     named: a picture nobody can read must not be skipped in silence), and for fewer than FEWEST_IMAGES.
     """
     _require_enough(len(paths), "good images", paths)
-    good = GoodFrames(tuple(paths), read_images(paths, size_px, view))
+    good = GoodFrames(tuple(paths), read_images(paths, size_px))
     once = different(good.pixels)
     _require_enough(len(once), "different good images", paths)
     return good if len(once) == len(good) else good.part(once)
@@ -64,9 +58,9 @@ def _require_enough(count: int, of_what: str, paths: Sequence[Path]) -> None:
         raise InputError(f"only {count} {of_what}", where, f"Give at least {FEWEST_IMAGES}, better 110.")
 
 
-def read_images(paths: Sequence[Path], size_px: int, view: View = WHOLE_FRAME) -> NDArray[np.uint8]:
-    """Read images strictly and bring each to the model's size, or to its view's canvas: uint8 RGB (N, H, W, 3)."""
-    pixels = np.empty((len(paths), *view.canvas_shape(size_px), 3), np.uint8)
+def read_images(paths: Sequence[Path], size_px: int) -> NDArray[np.uint8]:
+    """Read images strictly and bring each to the model's size: uint8 RGB (N, size_px, size_px, 3)."""
+    pixels = np.empty((len(paths), size_px, size_px, 3), np.uint8)
     for index, path in enumerate(paths):
-        pixels[index] = to_model_input(read_image(path), size_px, view).transpose(1, 2, 0)
+        pixels[index] = to_model_input(read_image(path), size_px).transpose(1, 2, 0)
     return pixels

@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from line_inspector.errors import InputError
 from line_inspector.images import list_images
@@ -56,7 +54,7 @@ def build_forger(good: GoodFrames, train: list[int], options: TrainingOptions) -
     textures = []
     if options.texture_folder is not None:
         textures = list(read_images(list_images(options.texture_folder), options.architecture.image_size_px))
-    donors = list(tiles_of(good.pixels[train[:MOST_DONORS]], options)[:MOST_DONORS])
+    donors = [good.pixels[index] for index in train[:MOST_DONORS]]
     return Forger(
         donors=donors,
         textures=textures,
@@ -64,12 +62,6 @@ def build_forger(good: GoodFrames, train: list[int], options: TrainingOptions) -
         turned_share=options.turned_share,
         on_product=options.on_product and stands_out(donors[:LOOKED_AT]),
     )
-
-
-def tiles_of(canvases: NDArray[np.uint8], options: TrainingOptions) -> NDArray[np.uint8]:
-    """Canvases of the view, (N, H, W, 3) -> what the network sees of them: (N * tiles, S, S, 3)."""
-    size_px = options.architecture.image_size_px
-    return np.ascontiguousarray(options.view.cut(canvases.transpose(0, 3, 1, 2), size_px).transpose(0, 2, 3, 1))
 
 
 def _try_out(model: ADPS) -> None:

@@ -21,7 +21,6 @@ from line_inspector.inference.model_directory import (
     write_model_directory,
 )
 from line_inspector.inference.signed_directory import refuse_existing
-from line_inspector.inference.view import View
 from line_inspector.model.adps import ADPS
 from line_inspector.training.budget import Budget
 from line_inspector.training.calibrate import calibrate
@@ -29,7 +28,7 @@ from line_inspector.training.checkpoint import CheckpointFolder
 from line_inspector.training.fit import Fitted, Requests, fit
 from line_inspector.training.good_frames import GoodFrames
 from line_inspector.training.learner import Learner
-from line_inspector.training.model_building import build_forger, build_model, tiles_of
+from line_inspector.training.model_building import build_forger, build_model
 from line_inspector.training.options import TrainingOptions
 from line_inspector.training.origin import Origin, origin_of
 from line_inspector.training.outcome import Outcome, maps_of
@@ -85,10 +84,10 @@ def train_model(
     require_writable(out, _size_bytes(model, promise, checkpoint))
     material = _material(good, options, promise, handed_on, team)
     if parent is None:  # else the parent's stay, as its teacher does: the child starts as the very same model
-        fit_prototypes(model, material.sampler.pixels, options.seed)
+        fit_prototypes(model, good.pixels[material.split.train], options.seed)
     team.take_from_leader(model.state_dict().values())
-    budget.reserve_s = _measure_reserve_s(model, material, options.view)
-    budget.count_steps(len(material.sampler.pixels), options.batch_size)
+    budget.reserve_s = _measure_reserve_s(model, material)
+    budget.count_steps(len(material.split.train), options.batch_size)
     learner = Learner(model, options, team)
     origin = origin_of(good, material.sampler.forger, options, budget, parent)
     requests = _begin(learner, budget, origin, checkpoint, Requests(on_progress, cancelled, paused))
@@ -122,7 +121,7 @@ class _Material:
 
     @property
     def held_out(self) -> NDArray[np.uint8]:
-        """Good images that calibrate the model, canvases (N, H, W, 3)."""
+        """Good images that calibrate the model, (N, S, S, 3)."""
         return self.good.pixels[self.split.calibration]
 
 
@@ -137,8 +136,8 @@ def _material(
         split=split,
         promise=promise,
         handed_on=handed_on,
-        sampler=Sampler(tiles_of(good.pixels[split.train], options), forger, options.batch_size, options.seed, part),
-        choice_set=forged_choice_set(tiles_of(good.pixels[split.choice], options), forger, options.seed),
+        sampler=Sampler(good.pixels[split.train], forger, options.batch_size, options.seed, part),
+        choice_set=forged_choice_set(good.pixels[split.choice], forger, options.seed),
     )
 
 
@@ -152,9 +151,8 @@ def _finish(
     version: str | None,
 ) -> Manifest:
     """Calibrate, report, write."""
-    promise, handed_on = material.promise, material.handed_on
-    heats = image_heats(model, material.held_out, options.view)
-    scale, calibration = calibrate(heats, image_heats(model, handed_on, options.view), promise)
+    heats, promise, handed_on = image_heats(model, material.held_out), material.promise, material.handed_on
+    scale, calibration = calibrate(heats, image_heats(model, handed_on), promise)
     calibrating = handed_on if len(handed_on) else material.held_out[: max(MOST_HANDED_ON, promise.images)]
     outcome = Outcome(
         name=version or out.name,
@@ -181,7 +179,6 @@ def _finish(
         lineage=lineage,
         metrics={"forged_image_auroc": fitted.mark.image_auroc, "forged_pixel_ap": fitted.mark.pixel_ap},
         report=report_page(outcome),
-        view=options.view,
     )
 
 
@@ -200,10 +197,10 @@ def _begin(
 
 
 def _require_size(good: GoodFrames, options: TrainingOptions) -> None:
-    shape, expected = good.pixels.shape[1:3], options.view.canvas_shape(options.architecture.image_size_px)
-    if shape != expected:
-        what = f"the images were brought to {shape[1]} x {shape[0]} px, the model sees {expected[1]} x {expected[0]} px"
-        raise InputError(what, "training", "Read them with the model's own size and view.")
+    size_px, expected_px = good.pixels.shape[1], options.architecture.image_size_px
+    if size_px != expected_px:
+        what = f"the images were brought to {size_px} px, the model takes {expected_px} px"
+        raise InputError(what, "training", f"Read them at {expected_px} px.")
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -233,14 +230,13 @@ def _promise(good: GoodFrames, options: TrainingOptions, parent: Path | None, ha
     )
 
 
-def _measure_reserve_s(model: ADPS, material: _Material, view: View) -> float:
+def _measure_reserve_s(model: ADPS, material: _Material) -> float:
     """How long the last look, the calibration, the report and the writing will take, with a margin."""
-    probe = material.sampler.pixels[[0] * 8]
+    probe = material.good.pixels[[0] * 8]
     image_heats(model, probe)
     per_image_s = min(_seconds(lambda: image_heats(model, probe)) for _ in range(PROBES)) / len(probe)
-    for_calibration = (len(material.held_out) + len(material.handed_on)) * view.tiles
-    looked_at = 2 * len(material.choice_set.images)  # once more for the choice, once for the report
-    images = looked_at + for_calibration + GOLDEN_FRAMES * view.tiles
+    for_calibration = len(material.held_out) + len(material.handed_on)
+    images = 2 * len(material.choice_set.images) + for_calibration + GOLDEN_FRAMES  # the last look, and the report's
     return WRITING_S + 2.0 * per_image_s * images
 
 

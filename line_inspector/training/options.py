@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from line_inspector.inference.view import View
 from line_inspector.model.architecture import Architecture
 
 
@@ -31,7 +30,6 @@ class TrainingOptions:
     `patience`: end after so many looks in a row without a better mark; None is never, since in one cycle the best comes
     last, when the learning rate has fallen.
     `device`: "auto" takes CUDA where there is one.
-    `view`: the region of interest and the tiles in which the model sees a frame (inference/view.py).
     `threads`: of PyTorch; None leaves its default, one per core. Beside a busy line, 1 is faster than 2 that wait for
     each other. `seed` fixes everything but the budget's clock.
     """
@@ -59,14 +57,12 @@ class TrainingOptions:
     checks: int = 4
     patience: int | None = None
     device: str = "auto"
-    view: View = View()
     threads: int | None = None
     seed: int = 0
 
     def as_record(self) -> dict[str, str | int | float | bool | None]:
         """Names and values for JSON; without the architecture, which a manifest keeps elsewhere, files by name only."""
         own = {name: value for name, value in vars(self).items() if name != "architecture"}
-        own["view"] = self.view.sentence()
         return {name: value.name if isinstance(value, Path) else value for name, value in own.items()}
 
 

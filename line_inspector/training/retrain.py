@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from line_inspector.errors import InputError
@@ -18,16 +19,17 @@ from line_inspector.inference.model_directory import read_architecture, read_cal
 from line_inspector.inference.preprocess import to_model_input
 from line_inspector.training.budget import Budget
 from line_inspector.training.good_frames import FEWEST_IMAGES, GoodFrames
+from line_inspector.training.model_building import build_forger
 from line_inspector.training.model_training import train_model
 from line_inspector.training.options import TrainingOptions
 from line_inspector.training.progress import Progress
 from line_inspector.training.promise import USUAL_RATE
 from line_inspector.training.promotion import Promotion, Trial, judge
 from line_inspector.training.registry import Registry
-from line_inspector.training.samples import Batch
+from line_inspector.training.samples import Batch, to_batch
+from line_inspector.training.selection import forged_choice_set
 from line_inspector.training.splits import different, hold_out
 from line_inspector.training.trial import try_engine
-from line_inspector.training.trial_images import trial_images
 
 TRIAL_SHARE = 0.2
 FEWEST_TRIAL_FRAMES = 4
@@ -73,20 +75,19 @@ def retrain(
     candidate must not be worse than the model in service, nor than the one that a person chose, from which all later
     ones descend: a little worse each night would add up. Nor may it promise less than its parent, unless the options
     name a rate. `cancelled` is asked before every step, and once more before anything is published; nothing is then.
-    The architecture and the view of the model in service count before those in `options`. Raises InputError for too few
-    frames, or too few for the promise, a second retraining at once, or what `train_model` raises; nothing has changed
-    then.
+    The architecture of the model in service counts before that in `options`. Raises InputError for too few frames, or
+    too few for the promise, a second retraining at once, or what `train_model` raises; nothing has changed then.
     """
     with _candidate_folder(registry.folder) as folder:
         parent, options = _parent(registry, options)
         handed_on = [] if parent is None else list(read_calibration_frames(parent))
-        good, unreadable = _read_usable(frames, options, handed_on)
+        good, unreadable = _read_usable(frames, options.architecture.image_size_px, handed_on)
         training, trial = _hold_out(good)
         manifest = train_model(
             training, folder / "model", options, budget, parent=parent, on_progress=on_progress, cancelled=cancelled
         )
         rivals = [folder / "model", parent, _root(registry, parent)]
-        candidate, before, chosen = _trials([] if cancelled() else rivals, trial_images(trial, options), options)
+        candidate, before, chosen = _trials([] if cancelled() else rivals, _trial_images(trial, options), options)
         promotion = STOPPED if candidate is None else _judged(candidate, before, chosen)
         promotion = _unless_overtaken(promotion, registry, parent, cancelled)
         if promotion.promoted:
@@ -123,17 +124,16 @@ def _candidate_folder(registry_folder: Path) -> Iterator[Path]:
 
 
 def _parent(registry: Registry, options: TrainingOptions) -> tuple[Path | None, TrainingOptions]:
-    """The model in service and the options with its architecture and view; None where none is."""
+    """The model in service and the options with its architecture; None where none is."""
     version = registry.in_service()
     if version is None:
         return None, options
     folder = registry.folder / version
     try:
-        manifest = read_manifest(folder)
-        architecture = read_architecture(manifest)
+        architecture = read_architecture(read_manifest(folder))
     except ValueError as e:
         raise InputError(f"architecture cannot be read: {e}", str(folder), "Roll back to another version.") from e
-    return folder, replace(options, architecture=architecture, view=manifest.preprocessing.view)
+    return folder, replace(options, architecture=architecture)
 
 
 def _root(registry: Registry, parent: Path | None) -> Path | None:
@@ -182,7 +182,7 @@ def _unless_overtaken(
 
 
 def _read_usable(
-    paths: Sequence[Path], options: TrainingOptions, handed_on: Sequence[NDArray[np.uint8]]
+    paths: Sequence[Path], size_px: int, handed_on: Sequence[NDArray[np.uint8]]
 ) -> tuple[GoodFrames, tuple[str, ...]]:
     """Read logged frames, each picture once, without those that are handed on for calibration.
 
@@ -191,8 +191,7 @@ def _read_usable(
     read, pixels, unreadable = [], [], []
     for path in paths:
         try:
-            canvas = to_model_input(read_image(path), options.architecture.image_size_px, options.view)
-            pixels.append(canvas.transpose(1, 2, 0))
+            pixels.append(to_model_input(read_image(path), size_px).transpose(1, 2, 0))
             read.append(path)
         except InputError:
             unreadable.append(path.name)
@@ -208,3 +207,12 @@ def _hold_out(good: GoodFrames) -> tuple[GoodFrames, GoodFrames]:
     """Split into frames to train on and frames to try on."""
     training, trial = hold_out(good.pixels, TRIAL_SHARE, FEWEST_TRIAL_FRAMES, len(good) // 2, "trial")
     return good.part(training), good.part(trial[:MOST_TRIAL_FRAMES])
+
+
+def _trial_images(trial: GoodFrames, options: TrainingOptions) -> Batch:
+    """Every held-out frame as it is, and forged defects on some of them."""
+    forger = build_forger(trial, list(range(len(trial))), options)
+    forged = forged_choice_set(trial.pixels, forger, options.seed)
+    is_forged = forged.masks.flatten(1).any(dim=1)
+    good = to_batch(list(trial.pixels), [np.zeros(trial.pixels.shape[1:3], np.bool_)] * len(trial))
+    return Batch(torch.cat([good.images, forged.images[is_forged]]), torch.cat([good.masks, forged.masks[is_forged]]))

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from line_inspector.errors import InputError
-from line_inspector.inference.preprocess import WHOLE_FRAME
-from line_inspector.inference.view import View
+from line_inspector.inference.heat import coarse_maps
 from line_inspector.messages import HEAT_SIDE_PX
 from line_inspector.model.adps import ADPS
 from line_inspector.model.forging import Forger
@@ -92,16 +91,8 @@ def anomaly_maps(model: ADPS, images: torch.Tensor) -> Iterator[torch.Tensor]:
             yield model.anomaly_map(model.normalise(part.to(model.mean.device)))
 
 
-def image_heats(model: ADPS, canvases: NDArray[np.uint8], view: View = WHOLE_FRAME) -> NDArray[np.float32]:
-    """Coarse maps of frames, as canvases of the view, uint8 (N, H, W, 3) -> (N, cells), as verdicts carry them.
-
-    The largest of a row is the frame's score.
-    """
-    heats = [np.empty((0, HEAT_SIDE_PX**2), np.float32)]
-    together = max(1, BATCH_SIZE // view.tiles)
-    for start in range(0, len(canvases), together):
-        frames = canvases[start : start + together].transpose(0, 3, 1, 2)
-        tiles = torch.from_numpy(view.cut(frames, model.architecture.image_size_px))
-        maps = view.blend(torch.cat(list(anomaly_maps(model, tiles))))
-        heats.append(view.over_frame(HEAT_SIDE_PX, maps).flatten(1).cpu().numpy())
-    return np.concatenate(heats)
+def image_heats(model: ADPS, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Coarse maps (heat.py) of images, uint8 (N, S, S, 3) -> (N, cells); the largest of a row is the image's score."""
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    heats = [coarse_maps(maps).flatten(1).cpu().numpy() for maps in anomaly_maps(model, images)]
+    return np.concatenate([np.empty((0, HEAT_SIDE_PX**2), np.float32), *heats])

@@ -166,26 +166,3 @@ def test_a_model_that_learned_nothing_is_written_with_a_warning(good_dir: Path, 
     assert done.returncode == 0 or "no longer a number" in done.stderr or "highest score" in done.stderr
     assert done.returncode == 2 or "warning: this model does not tell forged defects" in done.stderr
     assert done.returncode == 2 or "Do not use it" in (tmp_path / "m" / "report.html").read_text()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["--roi", "0.5,0,0.6,1"], "region"),
-        (["--roi", "0.5,0,1"], "not a view"),
-        (["--tiles", "2"], "not a view"),
-        (["--tiles", "0x2"], "tiles"),
-        (["--tiles", "9x9"], "tiles"),
-        (["--foreground", "nowhere.png"], "nowhere.png"),
-        (["--foreground", "auto"], "do not stand out"),
-    ],
-)
-def test_a_view_that_cannot_be_is_refused_in_one_line(
-    good_dir: Path, tmp_path: Path, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["train", *SMALL, str(good_dir), "--out", str(tmp_path / "m"), "--steps", "1", *arguments])
-    assert ended.value.code == 2
-    error = capsys.readouterr().err.strip()
-    assert says in error and error.startswith("error:") and "\n" not in error
-    assert not (tmp_path / "m").exists()
