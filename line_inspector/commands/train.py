@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from line_inspector.commands.train_view import read_view
 from line_inspector.errors import InputError
+from line_inspector.inference.view import MOST_OVERLAP, WHOLE
 from line_inspector.model.architecture import Architecture
 from line_inspector.model.configurations import CONFIGURATIONS, DEFAULT
 from line_inspector.training.budget import Budget
@@ -104,6 +106,18 @@ def train(
         ),
     ] = None,
     textures: Annotated[Path | None, typer.Option(help="Folder of further textures for forging, such as DTD.")] = None,
+    roi: Annotated[
+        str, typer.Option(help="Region of interest: left, top, width, height as shares of the frame, 0 to 1.")
+    ] = "0,0,1,1",
+    tiles: Annotated[
+        str, typer.Option(help="Rows x columns of overlapping tiles, each of the model's size, for small defects.")
+    ] = "1x1",
+    tile_overlap: Annotated[
+        float, typer.Option(min=0.0, max=MOST_OVERLAP, help="Of neighbouring tiles, as a share of their side.")
+    ] = WHOLE.overlap,
+    foreground: Annotated[
+        str, typer.Option(help="Where an anomaly counts: none (anywhere), auto, or a mask image of a whole frame.")
+    ] = "none",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = DEFAULTS.device,
     threads: Annotated[int | None, typer.Option(min=1, max=256, help="Of PyTorch; one per core unless told.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1)] = DEFAULTS.seed,
@@ -137,10 +151,21 @@ def train(
         seed=seed,
         **{name: value for name, value in given.items() if value is not None},
     )
+    budget = _budget(minutes, steps, epochs, paper)
+    view, foreground_file = read_view(roi, tiles, tile_overlap, foreground)
     from line_inspector.commands.train_run import run
 
-    budget = _budget(minutes, steps, epochs, paper)
-    run(good_dir, out, options, budget, checkpoint_minutes=checkpoint_minutes, resume=resume, json=json)
+    run(
+        good_dir,
+        out,
+        options,
+        budget,
+        view=view,
+        foreground_file=foreground_file,
+        checkpoint_minutes=checkpoint_minutes,
+        resume=resume,
+        json=json,
+    )
 
 
 def _budget(minutes: float | None, steps: int | None, epochs: int | None, paper: bool) -> Budget:

@@ -11,11 +11,13 @@ from line_inspector.commands.train_signals import STOPPED_BY_SIGTERM, training_s
 from line_inspector.errors import InputError
 from line_inspector.inference.manifest import Manifest
 from line_inspector.inference.signed_directory import refuse_existing
+from line_inspector.inference.view import View
 from line_inspector.training.budget import Budget
 from line_inspector.training.calibrate import Calibration
 from line_inspector.training.checkpoint import CheckpointFolder
 from line_inspector.training.fit import TrainingPausedError
-from line_inspector.training.good_frames import read_good_folder
+from line_inspector.training.foreground import coverage_remark
+from line_inspector.training.good_frames import GoodFrames, read_good_folder
 from line_inspector.training.model_training import train_model
 from line_inspector.training.options import TrainingOptions
 from line_inspector.training.progress import Progress, show_progress
@@ -35,6 +37,8 @@ def run(
     options: TrainingOptions,
     budget: Budget,
     *,
+    view: View,
+    foreground_file: Path | None,
     checkpoint_minutes: float,
     resume: bool,
     json: bool,
@@ -46,7 +50,8 @@ def run(
         if resume and checkpoint and not checkpoint.exists and team.leads:
             print(f"There is no checkpoint in {checkpoint.path}: training from the beginning.", file=sys.stderr)
         try:
-            manifest = _train(good_dir, out, options, budget, checkpoint, team)
+            good = read_good_folder(good_dir, options.architecture.image_size_px, view, foreground_file)
+            manifest = _train(good, out, options, budget, checkpoint, team)
         except TrainingPausedError as e:
             if team.leads:
                 print(f"Paused after {e.step} steps. To go on, repeat the command with --resume.", file=sys.stderr)
@@ -67,15 +72,15 @@ def _checkpoint(out: Path, minutes: float, resume: bool) -> CheckpointFolder | N
 
 
 def _train(
-    good_dir: Path,
+    good: GoodFrames,
     out: Path,
     options: TrainingOptions,
     budget: Budget,
     checkpoint: CheckpointFolder | None,
     team: Team,
 ) -> Manifest:
-    good = read_good_folder(good_dir, options.architecture.image_size_px)
-    remark = promise_for(len(good), options.false_reject_rate, options.outlined_share).remark
+    of_promise = promise_for(len(good), options.false_reject_rate, options.outlined_share).remark
+    remark = ". ".join(filter(None, [coverage_remark(good.tiling.foreground), of_promise]))
     with (
         training_signals(with_checkpoint=checkpoint is not None, in_team=team.size > 1) as signals,
         show_progress(remark) if team.leads else nullcontext(_say_nothing) as on_progress,

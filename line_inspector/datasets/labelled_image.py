@@ -34,8 +34,8 @@ def count_by_defect(images: Sequence[LabelledImage]) -> dict[str, int]:
     return dict(Counter(image.defect for image in images))
 
 
-def read_mask(path: Path, frame_shape: tuple[int, ...], size_px: int) -> NDArray[np.bool_]:
-    """Read a mask and bring it to (size_px, size_px), True where defective.
+def read_mask(path: Path, frame_shape: tuple[int, ...], map_shape: int | tuple[int, ...]) -> NDArray[np.bool_]:
+    """Read a mask and bring it to `map_shape`, (height, width) or the side of a square, True where defective.
 
     The rule: a pixel is defective where the mask is not zero (half of white in a JPEG, whose compression rings), and
     the mask is sampled at the centre of each target pixel (nearest, exact), so that thin defects keep their share of
@@ -50,10 +50,11 @@ def read_mask(path: Path, frame_shape: tuple[int, ...], size_px: int) -> NDArray
             "Use the mask of that very image.",
         )
     weights = marked.astype(np.float32)
-    sampled = np.asarray(cv2.resize(weights, (size_px, size_px), interpolation=cv2.INTER_NEAREST_EXACT)) > 0
+    size = (map_shape, map_shape) if isinstance(map_shape, int) else (map_shape[1], map_shape[0])
+    sampled = np.asarray(cv2.resize(weights, size, interpolation=cv2.INTER_NEAREST_EXACT)) > 0
     if sampled.any() or not marked.any():
         return sampled
-    return np.asarray(cv2.resize(weights, (size_px, size_px), interpolation=cv2.INTER_AREA)) > 0
+    return np.asarray(cv2.resize(weights, size, interpolation=cv2.INTER_AREA)) > 0
 
 
 def marks_a_defect(mask: Path) -> bool:

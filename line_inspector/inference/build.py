@@ -7,6 +7,7 @@ from line_inspector.inference.cpu import cpu_forward
 from line_inspector.inference.cuda import cuda_forward
 from line_inspector.inference.engine import Engine
 from line_inspector.inference.manifest import Manifest
+from line_inspector.inference.tiling import Tiling
 from line_inspector.inference.torch_engine import TorchEngine
 from line_inspector.model.adps import ADPS
 
@@ -23,16 +24,17 @@ def build_engine(
     *,
     max_batch_size: int | None = None,
     frame_shape: tuple[int, ...] | None = None,
+    tiling: Tiling | None = None,
 ) -> Engine:
     """Build a warm engine around a model that it takes over: the caller must not use `model` any more.
 
     `auto` is the GPU where torch sees one, else the CPU. `frame_shape` is the shape of the camera's frames; without
-    it, latencies hold for frames of the model's own size. Raises InputError for `cuda` where there is none,
-    and for any other device.
+    it, latencies hold for frames of the model's own size. `tiling` as TorchEngine's. Raises InputError for `cuda` where
+    there is none, and for any other device.
     """
     if device not in DEVICES:
         raise InputError(f"unknown device {device!r}", "device", f"Name one of {', '.join(DEVICES)}.")
     on_gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
     batch_size = max_batch_size or MAX_BATCH_SIZE["cuda" if on_gpu else "cpu"]
     forward = cuda_forward(model, batch_size) if on_gpu else cpu_forward(model)
-    return TorchEngine(forward, manifest, max_batch_size=batch_size, frame_shape=frame_shape)
+    return TorchEngine(forward, manifest, max_batch_size=batch_size, frame_shape=frame_shape, tiling=tiling)

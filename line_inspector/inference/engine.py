@@ -63,7 +63,15 @@ class Engine(Protocol):
         ...
 
     def anomaly_maps(self, frames: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32] | FrameFault]:
-        """Return the full maps, float32 (image_size_px, image_size_px) in 0..1, for evaluation; not for the line."""
+        """Return the full maps over the whole frame, float32 in 0..1, for evaluation; not for the line.
+
+        They are (image_size_px, image_size_px) where the model looks at the whole frame as one tile, larger where it
+        looks at several, and 0 where it does not look: beside its region of interest and its foreground.
+        """
+        ...
+
+    def region_maps(self, regions: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32] | FrameFault]:
+        """As `anomaly_maps`, but of pictures that are the region of interest already, and over it alone."""
         ...
 
     def latency_ns(self, batch_size: int) -> int:

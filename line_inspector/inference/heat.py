@@ -1,11 +1,43 @@
-"""The coarse map of an anomaly map: small enough for every message, and its brightest pixel stays as bright."""
+"""Maps brought to another size so that their brightest pixel stays as bright: each cell is the maximum under it."""
 
+import numpy as np
+import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
+from line_inspector.inference.view import WHOLE, View
 from line_inspector.messages import HEAT_SIDE_PX
 
+TOUCHING = 1e-6  # of a pixel: less is rounding, not overlap
 
-def coarse_maps(maps: Tensor) -> Tensor:
-    """(B, H, W) -> (B, HEAT_SIDE_PX, HEAT_SIDE_PX), each cell the maximum of what lies under it."""
-    return F.adaptive_max_pool2d(maps[:, None], HEAT_SIDE_PX)[:, 0]
+
+def coarse_maps(maps: Tensor, view: View = WHOLE) -> Tensor:
+    """(B, H, W) -> (B, HEAT_SIDE_PX, HEAT_SIDE_PX) of the frame: small enough for every message."""
+    if view.is_whole_frame:
+        return F.adaptive_max_pool2d(maps[:, None], HEAT_SIDE_PX)[:, 0]
+    return over_frame(maps, view, (HEAT_SIDE_PX, HEAT_SIDE_PX))
+
+
+def over_frame(maps: Tensor, view: View, shape: tuple[int, int]) -> Tensor:
+    """Maps of regions of interest (B, H, W) -> of the frames around them (B, *shape), 0 beside the region."""
+    rows, row_is_inside = _under(shape[0], view.y, view.height, maps.shape[1])
+    columns, column_is_inside = _under(shape[1], view.x, view.width, maps.shape[2])
+    by_row = maps[:, torch.from_numpy(rows).to(maps.device)].amax(dim=2)
+    cells = by_row[:, :, torch.from_numpy(columns).to(maps.device)].amax(dim=3)
+    inside = torch.from_numpy(np.outer(row_is_inside, column_is_inside)).to(maps.device)
+    return torch.where(inside, cells, 0.0)
+
+
+def _under(cells: int, start: float, length: float, pixels: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Along one side: the region's pixels that each cell of the frame touches, the last one repeated, and whether any.
+
+    `start` and `length` are the region's, as shares of the frame. Returns (cells, n) and (cells,).
+    """
+    edges = (np.arange(cells + 1) / cells - start) / length * pixels
+    first = np.floor(edges[:-1] + TOUCHING).astype(np.int64).clip(0, pixels)
+    behind = np.ceil(edges[1:] - TOUCHING).astype(np.int64).clip(0, pixels)
+    is_inside = behind > first
+    last = np.where(is_inside, behind - 1, 0)
+    most = max(1, int((behind - first).max()))
+    return np.minimum(np.where(is_inside, first, 0)[:, None] + np.arange(most), last[:, None]), is_inside

@@ -6,7 +6,7 @@ from line_inspector.errors import InputError
 from line_inspector.inference.build import MAX_BATCH_SIZE, build_engine
 from line_inspector.inference.engine import Engine, Finding
 from line_inspector.inference.export_cache import cached_openvino_forward
-from line_inspector.inference.model_directory import read_golden, read_model_directory
+from line_inspector.inference.model_directory import read_golden, read_model_directory, read_tiling
 from line_inspector.inference.torch_engine import TorchEngine
 
 # Largest change of a golden frame's score between two machines or devices in fp32: kernels differ by some 1e-5, which
@@ -27,7 +27,10 @@ def load_verified_engine(
     Raises InputError for a directory that cannot be trusted, or whose golden frames score otherwise than recorded.
     """
     model, manifest = read_model_directory(path)
-    engine = build_engine(model, manifest, device, max_batch_size=max_batch_size, frame_shape=frame_shape)
+    tiling = read_tiling(path)
+    engine = build_engine(
+        model, manifest, device, max_batch_size=max_batch_size, frame_shape=frame_shape, tiling=tiling
+    )
     _replay_golden(engine, path)
     return engine
 
@@ -41,7 +44,8 @@ def load_verified_openvino_engine(
     """
     _, manifest = read_model_directory(path)
     forward = cached_openvino_forward(path, manifest, cache, threads)
-    engine = TorchEngine(forward, manifest, max_batch_size=max_batch_size or MAX_BATCH_SIZE["cpu"])
+    batch_size = max_batch_size or MAX_BATCH_SIZE["cpu"]
+    engine = TorchEngine(forward, manifest, max_batch_size=batch_size, tiling=read_tiling(path))
     _replay_golden(engine, path)
     return engine
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from line_inspector.inference.scale import AS_IT_IS, LIMIT, ScoreScale
+from line_inspector.inference.view import WHOLE, View
 
 FORMAT_VERSION = 1
 
@@ -18,6 +19,7 @@ class Preprocessing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size_px: int
     colour_order: str
     resize: str
+    view: View = WHOLE
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -4,6 +4,7 @@ MODEL_DIR/
   weights.safetensors   the whole state of the model, the teacher and the normalisation included
   golden/00.png ...     a few good frames, and golden/scores.json with the scores they had when it was written
   calibration/000.png   good parts, as the model sees them, by which thresholds are set; handed on to every retraining
+  foreground.png        white where an anomaly counts, in the region of interest; only where the view has a foreground
   report.html           how the training went, for people
   manifest.json         what the model is, and the sha256 of each file above
   manifest.sha256       the manifest's own sha256, in the format of sha256sum
@@ -45,12 +46,15 @@ from line_inspector.inference.signed_directory import (
     write_file,
     write_manifest,
 )
+from line_inspector.inference.tiling import Mask, Tiling
+from line_inspector.inference.view import WHOLE
 from line_inspector.model.adps import ADPS
 from line_inspector.model.architecture import Architecture
 from line_inspector.model.backbones import UNFIT
 
 WEIGHTS = "weights.safetensors"
 CALIBRATION = "calibration"
+FOREGROUND = "foreground.png"
 GOLDEN_SCORES = "golden/scores.json"
 REPORT = "report.html"
 TAKE_ANOTHER = "Train it again, or take the model directory from where it came from."
@@ -70,23 +74,25 @@ def write_model_directory(
     metrics: dict[str, Any],
     calibration_frames: Sequence[NDArray[np.uint8]] = (),
     report: bytes = b"",
+    tiling: Tiling | None = None,
 ) -> Manifest:
     """Write `model` into the new folder `path`, whole or not at all, and return its manifest.
 
     `golden_frames` are raw camera frames, uint8 (H, W) or BGR (H, W, 3); their scores are computed here, in fp32 on
     the model's device, on the stable scale that `scale` makes, as both thresholds are. `calibration_frames` are images
-    as the model sees them, uint8 RGB (S, S, 3). `version` defaults to the time of writing. `report` is an HTML page.
-    Raises InputError where `path` exists.
+    as the model sees them, uint8 RGB (H, W, 3) of `tiling`'s region: what the model looks at, the whole frame unless
+    told. `version` defaults to the time of writing. `report` is an HTML page. Raises InputError where `path` exists.
     """
+    tiling = tiling or Tiling(WHOLE, model.architecture.image_size_px)
     with whole_or_not_at_all(path) as partial:
-        files = _write_payload(partial, model, scale, golden_frames, calibration_frames, report)
+        files = _write_payload(partial, model, tiling, scale, golden_frames, calibration_frames, report)
         written = datetime.now(UTC)
         manifest = Manifest(
             format_version=FORMAT_VERSION,
             version=version or written.strftime("%Y%m%dT%H%M%S%fZ"),
             created_utc=written.isoformat(timespec="seconds"),
             architecture=asdict(model.architecture),
-            preprocessing=Preprocessing(model.architecture.image_size_px, COLOUR_ORDER, RESIZE),
+            preprocessing=Preprocessing(model.architecture.image_size_px, COLOUR_ORDER, RESIZE, tiling.view),
             threshold=threshold,
             pixel_threshold=pixel_threshold,
             scale=scale,
@@ -115,7 +121,8 @@ def read_model_directory(path: Path) -> tuple[ADPS, Manifest]:
     architecture that do not belong together.
     """
     manifest = read_manifest(path)
-    weights = _directory(path).verify(manifest.files, keep=(WEIGHTS, GOLDEN_SCORES))[WEIGHTS]
+    mask = () if manifest.preprocessing.view.foreground == "none" else (FOREGROUND,)
+    weights = _directory(path).verify(manifest.files, keep=(WEIGHTS, GOLDEN_SCORES, *mask))[WEIGHTS]
     try:
         architecture = read_architecture(manifest)
         state = safetensors.torch.load(weights)
@@ -125,7 +132,7 @@ def read_model_directory(path: Path) -> tuple[ADPS, Manifest]:
     except (*UNFIT, safetensors.SafetensorError) as e:
         reason = (str(e).splitlines() or [type(e).__name__])[0].rstrip(".:")
         raise InputError(f"weights and architecture do not fit: {reason}", str(path), TAKE_ANOTHER) from e
-    expected = Preprocessing(architecture.image_size_px, COLOUR_ORDER, RESIZE)
+    expected = Preprocessing(architecture.image_size_px, COLOUR_ORDER, RESIZE, manifest.preprocessing.view)
     if manifest.preprocessing != expected:
         raise InputError("its preprocessing is not the one of this program", str(path / MANIFEST), TAKE_ANOTHER)
     return model.eval().requires_grad_(False), manifest
@@ -148,15 +155,28 @@ def read_golden(path: Path) -> list[tuple[NDArray[np.uint8], float]]:
     return [(read_image(path / "golden" / name), score) for name, score in sorted(scores.items())]
 
 
+def read_tiling(path: Path) -> Tiling:
+    """Read what the model of a verified directory looks at. Raises InputError for a foreground that is not one."""
+    preprocessing = read_manifest(path).preprocessing
+    foreground: Mask | None = None
+    if preprocessing.view.foreground != "none":
+        foreground = read_image(path / FOREGROUND) > 127
+    try:
+        return Tiling(preprocessing.view, preprocessing.size_px, foreground)
+    except ValueError as e:
+        raise InputError(f"not the foreground of this model: {e}", str(path / FOREGROUND), TAKE_ANOTHER) from e
+
+
 def read_calibration_frames(path: Path) -> NDArray[np.uint8]:
-    """Read the good parts of a verified model directory by which thresholds are set: uint8 RGB (N, S, S, 3)."""
-    size_px = read_manifest(path).preprocessing.size_px
-    frames = np.empty((0, size_px, size_px, 3), np.uint8)
+    """Read the good parts of a verified model directory by which thresholds are set: uint8 RGB (N, H, W, 3)."""
+    preprocessing = read_manifest(path).preprocessing
+    height_px, width_px = preprocessing.view.region_shape(preprocessing.size_px)
+    frames = np.empty((0, height_px, width_px, 3), np.uint8)
     files = sorted((path / CALIBRATION).glob("*.png"))
     read = [read_image(file) for file in files]
     for file, frame in zip(files, read, strict=True):
         if frame.shape != frames.shape[1:]:
-            raise InputError(f"not a colour image of {size_px} x {size_px} px", str(file), TAKE_ANOTHER)
+            raise InputError(f"not a colour image of {width_px} x {height_px} px", str(file), TAKE_ANOTHER)
     return np.ascontiguousarray(np.stack(read)[..., ::-1]) if read else frames
 
 
@@ -194,6 +214,7 @@ def require_writable(path: Path, size_bytes: int) -> None:
 def _write_payload(
     folder: Path,
     model: ADPS,
+    tiling: Tiling,
     scale: ScoreScale,
     golden_frames: Sequence[NDArray[np.uint8]],
     calibration_frames: Sequence[NDArray[np.uint8]],
@@ -208,24 +229,28 @@ def _write_payload(
     for number, frame in enumerate(golden_frames):
         name = f"{number:02d}.png"
         payload[f"golden/{name}"] = cv2.imencode(".png", frame)[1].tobytes()
-        scores[name] = scale.of(_score(model, frame))
+        scores[name] = scale.of(_score(model, frame, tiling))
     payload[GOLDEN_SCORES] = msgspec.json.format(msgspec.json.encode(scores), indent=2) + b"\n"
     for number, image in enumerate(calibration_frames):
         payload[f"{CALIBRATION}/{number:03d}.png"] = cv2.imencode(".png", image[:, :, ::-1])[1].tobytes()
     if report:
         payload[REPORT] = report
+    if tiling.foreground is not None:
+        payload[FOREGROUND] = cv2.imencode(".png", tiling.foreground.astype(np.uint8) * 255)[1].tobytes()
     for relative, content in payload.items():
         write_file(folder / relative, content)
     return {relative: sha256(content) for relative, content in payload.items()}
 
 
-def _score(model: ADPS, frame: NDArray[np.uint8]) -> float:
+def _score(model: ADPS, frame: NDArray[np.uint8], tiling: Tiling) -> float:
     device = model.mean.device
     training = model.training
     model.eval()
     with torch.inference_mode():
-        pixels = torch.from_numpy(to_model_input(frame, model.architecture.image_size_px))[None].to(device)
-        score = float(model.anomaly_map(model.normalise(pixels)).amax())
+        region = to_model_input(frame, tiling.size_px, tiling.view)
+        tiles = torch.from_numpy(tiling.tiles(region[None])).to(device)
+        maps = [model.anomaly_map(model.normalise(tile)) for tile in torch.split(tiles, 1)]
+        score = float(tiling.join(torch.cat(maps)).amax())
     model.train(training)
     return score
 

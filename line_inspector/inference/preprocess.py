@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from line_inspector.errors import InputError
+from line_inspector.inference.view import WHOLE, View
 
 COLOUR_ORDER = "RGB"
 RESIZE = "area when shrinking, linear when enlarging; the aspect ratio is not kept"
@@ -23,24 +24,26 @@ def frame_fault(frame: NDArray[np.uint8]) -> str | None:
     return None
 
 
-def to_model_input(frame: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
-    """Turn a uint8 frame, mono (H, W) or BGR (H, W, 3), into uint8 RGB (3, size_px, size_px), contiguous.
+def to_model_input(frame: NDArray[np.uint8], size_px: int, view: View = WHOLE) -> NDArray[np.uint8]:
+    """Turn a uint8 frame, mono (H, W) or BGR (H, W, 3), into uint8 RGB of what `view` looks at, contiguous.
 
+    That is (3, size_px, size_px) of the whole frame, or (3, *view.region_shape(size_px)), from which tiling.py cuts
+    the tiles: the whole region is resized at once, so that two tiles have the same pixels where they overlap.
     Raises InputError for any other type or shape.
     """
     fault = frame_fault(frame)
     if fault is not None:
         raise InputError(fault, "frame", "Set the camera or convert the image to 8-bit mono or BGR.")
-    resized = _resize(frame, size_px)
+    resized = _resize(view.cut(frame), view.region_shape(size_px))
     if resized.ndim == 2:
-        return np.ascontiguousarray(np.broadcast_to(resized, (3, size_px, size_px)))
+        return np.ascontiguousarray(np.broadcast_to(resized, (3, *resized.shape)))
     return np.ascontiguousarray(resized[:, :, ::-1].transpose(2, 0, 1))
 
 
-def _resize(frame: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
-    height, width = frame.shape[:2]
-    if (height, width) == (size_px, size_px):
+def _resize(frame: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    if frame.shape[:2] == shape:
         return frame
-    shrinking = height * width > size_px * size_px
-    resized = cv2.resize(frame, (size_px, size_px), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
+    height, width = shape
+    shrinking = frame.shape[0] * frame.shape[1] > height * width
+    resized = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
     return np.asarray(resized, dtype=np.uint8)

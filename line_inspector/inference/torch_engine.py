@@ -9,24 +9,30 @@ import torch
 from numpy.typing import NDArray
 
 from line_inspector.inference.engine import Finding, FrameFault
-from line_inspector.inference.heat import coarse_maps
+from line_inspector.inference.heat import coarse_maps, over_frame
 from line_inspector.inference.latency import LatencyEstimate
 from line_inspector.inference.manifest import Manifest
 from line_inspector.inference.preprocess import frame_fault, to_model_input
 from line_inspector.inference.scale import ScoreScale
+from line_inspector.inference.tiling import Tiling
+from line_inspector.inference.view import View
 from line_inspector.messages import Reason
 
 # uint8 RGB (B, 3, H, W) in host memory -> anomaly maps (B, H, W), float32 in 0..1, on the model's device; they are the
 # network's own, and are brought to the stable scale here, for all engines
 Forward = Callable[[NDArray[np.uint8]], torch.Tensor]
 Answer = TypeVar("Answer")
+Read = Callable[[torch.Tensor, ScoreScale, View], list[Answer]]  # maps of regions of interest, not scaled yet
 NOT_A_NUMBER = FrameFault(Reason.BAD_SCORE, "the model's answer is not a number")
+MOST_TILES_AT_ONCE = 32  # more would take gigabytes, and no longer be faster
+LARGEST_MAP_PX = 2048  # side of a whole frame's map
 
 
 class TorchEngine:
     """An Engine (see engine.py) around `forward`. Building it runs a few batches to warm up and to learn its latency.
 
-    `frame_shape` is the shape of the camera's frames, so that the latency includes their resizing.
+    `frame_shape` is the shape of the camera's frames, so that the latency includes their resizing. `tiling` is what the
+    model looks at, needed where it has a foreground. Batches are of frames, and latencies those of all their tiles.
     """
 
     def __init__(
@@ -36,6 +42,7 @@ class TorchEngine:
         *,
         max_batch_size: int,
         frame_shape: tuple[int, ...] | None = None,
+        tiling: Tiling | None = None,
     ) -> None:
         self.version = manifest.version
         self.threshold = manifest.threshold
@@ -44,13 +51,15 @@ class TorchEngine:
         self.max_batch_size = max_batch_size
         self._forward = forward
         self._scale = manifest.scale
+        self._tiling = tiling or Tiling(manifest.preprocessing.view, self.image_size_px)
         self._latency = LatencyEstimate()
-        self._warm_up(max_batch_size, frame_shape or (self.image_size_px, self.image_size_px, 3))
+        usual_shape = self._tiling.view.frame_shape(self._tiling.region_shape, LARGEST_MAP_PX)
+        self._warm_up(max_batch_size, frame_shape or (*usual_shape, 3))
 
     def infer(self, frames: Sequence[NDArray[np.uint8]]) -> list[Finding | FrameFault]:
         """Score each frame; see Engine."""
         started_ns = time.perf_counter_ns()
-        results = self._answer(frames, _findings)
+        results = self._answer(frames, _findings, self._tiling.view)
         inferred = sum(not isinstance(r, FrameFault) or r.reason is not Reason.BAD_FRAME for r in results)
         if inferred:
             self._latency.record(inferred, time.perf_counter_ns() - started_ns)
@@ -58,33 +67,42 @@ class TorchEngine:
 
     def anomaly_maps(self, frames: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32] | FrameFault]:
         """Return each frame's full map; see Engine."""
-        return self._answer(frames, _full_maps)
+        return self._answer(frames, _full_maps, self._tiling.view)
+
+    def region_maps(self, regions: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32] | FrameFault]:
+        """Return each region's full map; see Engine."""
+        return self._answer(regions, _full_maps, self._tiling.view.of_region())
 
     def latency_ns(self, batch_size: int) -> int:
         """Return the expected time of `infer`; see Engine."""
         return self._latency.latency_ns(batch_size)
 
-    def _answer(
-        self, frames: Sequence[NDArray[np.uint8]], read: Callable[[torch.Tensor, ScoreScale], list[Answer]]
-    ) -> list[Answer | FrameFault]:
+    def _answer(self, frames: Sequence[NDArray[np.uint8]], read: Read[Answer], view: View) -> list[Answer | FrameFault]:
         """Run the sound frames as one batch and put what `read` makes of their maps back in place."""
         faults = [frame_fault(frame) for frame in frames]
         sound = [frame for frame, fault in zip(frames, faults, strict=True) if fault is None]
         answers: list[Answer | FrameFault] = []
         if sound:
-            pixels = np.stack([to_model_input(frame, self.image_size_px) for frame in sound])
+            regions = np.stack([to_model_input(frame, self.image_size_px, view) for frame in sound])
             with torch.inference_mode():
-                maps = self._forward(pixels)
-                pairs = zip(read(maps, self._scale), _is_number(maps), strict=True)
+                maps = self._region_maps(regions)
+                pairs = zip(read(maps, self._scale, view), _is_number(maps), strict=True)
                 answers = [answer if is_number else NOT_A_NUMBER for answer, is_number in pairs]
         following = iter(answers)
         return [next(following) if fault is None else FrameFault(Reason.BAD_FRAME, fault) for fault in faults]
+
+    def _region_maps(self, regions: NDArray[np.uint8]) -> torch.Tensor:
+        """Regions (N, 3, H, W) -> their maps by the network's own scores, (N, H, W)."""
+        pixels = self._tiling.tiles(regions)
+        most = max(MOST_TILES_AT_ONCE, self.max_batch_size)
+        parts = [self._forward(pixels[start : start + most]) for start in range(0, len(pixels), most)]
+        return self._tiling.join(parts[0] if len(parts) == 1 else torch.cat(parts))
 
     def _warm_up(self, max_batch_size: int, frame_shape: tuple[int, ...]) -> None:
         """Run batches of noise. The first of each size is slow (kernels are chosen then) and is not counted."""
         frame = np.random.default_rng(0).integers(0, 256, frame_shape, dtype=np.uint8)
         for size, repeats in {max_batch_size: 1, 1: 3}.items():
-            self._answer([frame] * size, _findings)
+            self._answer([frame] * size, _findings, self._tiling.view)
             for _ in range(repeats):
                 self.infer([frame] * size)
 
@@ -94,12 +112,14 @@ def _is_number(maps: torch.Tensor) -> list[bool]:
     return finite
 
 
-def _findings(maps: torch.Tensor, scale: ScoreScale) -> list[Finding]:
+def _findings(maps: torch.Tensor, scale: ScoreScale, view: View) -> list[Finding]:
     """The scale keeps the order, so that the few numbers left after pooling are the only ones to bring to it."""
     scores = scale.apply(maps.amax((1, 2))).tolist()
-    heats = (scale.apply(coarse_maps(maps)) * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+    heats = (scale.apply(coarse_maps(maps, view)) * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
     return [Finding(score, heat) for score, heat in zip(scores, heats, strict=True)]
 
 
-def _full_maps(maps: torch.Tensor, scale: ScoreScale) -> list[NDArray[np.float32]]:
+def _full_maps(maps: torch.Tensor, scale: ScoreScale, view: View) -> list[NDArray[np.float32]]:
+    if not view.is_whole_frame:
+        maps = over_frame(maps, view, view.frame_shape((maps.shape[1], maps.shape[2]), LARGEST_MAP_PX))
     return list(scale.apply(maps).cpu().numpy())

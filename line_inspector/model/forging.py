@@ -36,21 +36,27 @@ class Forger:
     highest_transparency: float = 0.8
     on_product: bool = False
 
-    def sample(self, rng: np.random.Generator, image: Image) -> Sample:
-        """A good or a forged image with its mask, sometimes turned by 90 degrees either way."""
+    def sample(self, rng: np.random.Generator, image: Image, within: Mask | None = None) -> Sample:
+        """A good or a forged image with its mask, sometimes turned by 90 degrees either way; see `forge`."""
         if rng.random() < self.turned_share:
-            image = np.ascontiguousarray(np.rot90(image, int(rng.choice((-1, 1)))))
+            quarter = int(rng.choice((-1, 1)))
+            image = np.ascontiguousarray(np.rot90(image, quarter))
+            within = within if within is None else np.rot90(within, quarter)
         if rng.random() < self.forged_share:
-            return self.forge(rng, image)
+            return self.forge(rng, image, within)
         return image, np.zeros(image.shape[:2], np.bool_)
 
-    def forge(self, rng: np.random.Generator, image: Image) -> Sample:
-        """One anomaly that can be seen, and its mask; where none succeeds, the image as it is and an empty mask."""
-        return self.forge_with(self._any, rng, image)
+    def forge(self, rng: np.random.Generator, image: Image, within: Mask | None = None) -> Sample:
+        """One anomaly that can be seen, and its mask; where none succeeds, the image as it is and an empty mask.
 
-    def forge_with(self, defect: Defect, rng: np.random.Generator, image: Image) -> Sample:
+        Nothing is forged outside of `within`, boolean (S, S), where it is given.
+        """
+        return self.forge_with(self._any, rng, image, within)
+
+    def forge_with(self, defect: Defect, rng: np.random.Generator, image: Image, within: Mask | None = None) -> Sample:
         """As `forge`, by this function."""
         product = find_foreground(image) if self.on_product else None
+        product = within if product is None else product if within is None else product & within
         for _ in range(ATTEMPTS):
             forged, mask = defect(rng, image)
             if product is not None:

@@ -19,8 +19,8 @@ from line_inspector.training.metrics import image_auroc, pixel_metrics
 class Case:
     """One image and what the model made of it.
 
-    `map` is float32 (size, size), 0..1, and `score` its maximum. `mask` is bool of the same shape, all False for a
-    good image, None for a defective one without a usable mask: pixel metrics leave that one out.
+    `map` is float32 (H, W) of the whole frame, 0..1, and `score` its maximum. `mask` is bool of the same shape, all
+    False for a good image, None for a defective one without a usable mask: pixel metrics leave that one out.
     """
 
     image: LabelledImage
@@ -75,7 +75,7 @@ def inspect(engine: Engine, images: Sequence[LabelledImage], on_image: Callable[
         duration_ms = (time.perf_counter_ns() - started_ns) / 1e6
         if isinstance(answer, FrameFault):
             raise InputError(answer.detail, str(image.path), "Evaluate another model, or replace the image.")
-        mask = _mask(image, frame.shape, engine.image_size_px)
+        mask = _mask(image, frame.shape, answer.shape)
         yield Case(image, float(np.max(answer)), answer, mask, duration_ms)
         on_image()
 
@@ -97,10 +97,10 @@ def evaluate(engine: Engine, cases: Sequence[Case]) -> Evaluation:
     )
 
 
-def _mask(image: LabelledImage, frame_shape: tuple[int, ...], size_px: int) -> NDArray[np.bool_] | None:
+def _mask(image: LabelledImage, frame_shape: tuple[int, ...], map_shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
     if not image.is_defective:
-        return np.zeros((size_px, size_px), dtype=bool)
-    mask = read_mask(image.mask, frame_shape, size_px) if image.mask else None
+        return np.zeros(map_shape, dtype=bool)
+    mask = read_mask(image.mask, frame_shape, map_shape) if image.mask else None
     return mask if mask is not None and mask.any() else None
 
 

@@ -15,6 +15,7 @@ from line_inspector.model.forging import Forger
 from line_inspector.training.backbone_weights import read_backbone_weights
 from line_inspector.training.good_frames import GoodFrames, read_images
 from line_inspector.training.options import TrainingOptions
+from line_inspector.training.tiles import Tiles
 
 MOST_DONORS = 500
 LOOKED_AT = 50  # donors, by which to tell whether the product fills the frame
@@ -50,17 +51,21 @@ def resolve_device(name: str) -> torch.device:
 
 
 def build_forger(good: GoodFrames, train: list[int], options: TrainingOptions) -> Forger:
-    """The forger, with donors from the images trained on and textures from the folder, if one is named."""
+    """The forger, with donors from the images trained on and textures from the folder, if one is named.
+
+    What tiles show has no ground around it by which to tell the product; there, only a foreground says where it is.
+    """
     textures = []
     if options.texture_folder is not None:
         textures = list(read_images(list_images(options.texture_folder), options.architecture.image_size_px))
-    donors = [good.pixels[index] for index in train[:MOST_DONORS]]
+    tiles = Tiles(good.pixels, tuple(train), good.tiling)
+    donors = [tiles[index] for index in range(min(MOST_DONORS, len(tiles)))]
     return Forger(
         donors=donors,
         textures=textures,
         structural_share=options.structural_share,
         turned_share=options.turned_share,
-        on_product=options.on_product and stands_out(donors[:LOOKED_AT]),
+        on_product=options.on_product and not tiles.are_cut and stands_out(donors[:LOOKED_AT]),
     )
 
 

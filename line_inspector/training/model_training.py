@@ -17,6 +17,7 @@ from line_inspector.inference.manifest import Manifest, decode_manifest, encode_
 from line_inspector.inference.model_directory import (
     read_calibration_frames,
     read_manifest,
+    read_tiling,
     require_writable,
     write_model_directory,
 )
@@ -40,10 +41,11 @@ from line_inspector.training.samples import Batch, Sampler
 from line_inspector.training.selection import forged_choice_set, image_heats
 from line_inspector.training.splits import Split, split_good_images
 from line_inspector.training.team import ALONE, Team
+from line_inspector.training.tiles import Tiles
 
 GOLDEN_FRAMES = 4
 MOST_HANDED_ON = 200  # calibration frames: four times what 2 % false rejects take; more where the promise takes more
-HANDED_ON_FRAME_BYTES = 150_000
+HANDED_ON_TILE_BYTES = 150_000
 REPORTED_SAMPLES = 30  # about half of them are forged
 WRITING_S = 4.0
 PROBES = 3  # the quickest counts: another program may have run beside one of them
@@ -65,8 +67,9 @@ def train_model(
 ) -> Manifest:
     """Train on `good` within `budget`, calibrate, and write the new model directory `out`; returns its manifest.
 
-    `parent`: a model directory to start from instead of the backbone's ImageNet weights (the nightly loop); its
-    architecture is then the new model's, and the frames that were handed on with it calibrate, too. `cancelled` is
+    The model looks at what `good` was read with. `parent`: a model directory to start from instead of the backbone's
+    ImageNet weights (the nightly loop); its architecture is then the new model's, `good` must be read as it looks at
+    frames (`read_tiling`), and the frames that were handed on with it calibrate, too. `cancelled` is
     asked before every step and ends the training; the best model so far is calibrated and written all the same.
     `paused` ends it, too, but nothing is written besides the checkpoint. Where `checkpoint` holds one, the training
     goes on from it; it is removed when a training that was not cancelled has written its model. `team`: the processes
@@ -80,14 +83,14 @@ def train_model(
     torch.manual_seed(options.seed)
     model, source = build_model(options, parent)
     options = replace(options, architecture=model.architecture)
-    _require_size(good, options)
-    require_writable(out, _size_bytes(model, promise, checkpoint))
+    _require_view(good, options, parent)
+    require_writable(out, _size_bytes(model, good, promise, checkpoint))
     material = _material(good, options, promise, handed_on, team)
     if parent is None:  # else the parent's stay, as its teacher does: the child starts as the very same model
-        fit_prototypes(model, good.pixels[material.split.train], options.seed)
+        fit_prototypes(model, material.tiles, options.seed)
     team.take_from_leader(model.state_dict().values())
     budget.reserve_s = _measure_reserve_s(model, material)
-    budget.count_steps(len(material.split.train), options.batch_size)
+    budget.count_steps(len(material.tiles), options.batch_size)
     learner = Learner(model, options, team)
     origin = origin_of(good, material.sampler.forger, options, budget, parent)
     requests = _begin(learner, budget, origin, checkpoint, Requests(on_progress, cancelled, paused))
@@ -113,6 +116,7 @@ class _Material:
     """What a model is made of: good images, each with one job, and what is forged on them."""
 
     good: GoodFrames
+    tiles: Tiles  # of the frames that are trained on
     split: Split
     promise: Promise
     handed_on: NDArray[np.uint8]  # calibration frames of the parent, by which every later model is calibrated as well
@@ -121,7 +125,7 @@ class _Material:
 
     @property
     def held_out(self) -> NDArray[np.uint8]:
-        """Good images that calibrate the model, (N, S, S, 3)."""
+        """Good images that calibrate the model, (N, H, W, 3): its promise is of frames, not of tiles."""
         return self.good.pixels[self.split.calibration]
 
 
@@ -131,13 +135,16 @@ def _material(
     split = split_good_images(good.pixels, options.held_out_share, options.choice_share, promise.images)
     forger = build_forger(good, split.train, options)
     part = team.part(options.batch_size)
+    tiles = Tiles(good.pixels, tuple(split.train), good.tiling)
+    for_choice = Tiles(good.pixels, tuple(split.choice), good.tiling)
     return _Material(
         good=good,
+        tiles=tiles,
         split=split,
         promise=promise,
         handed_on=handed_on,
-        sampler=Sampler(good.pixels[split.train], forger, options.batch_size, options.seed, part),
-        choice_set=forged_choice_set(good.pixels[split.choice], forger, options.seed),
+        sampler=Sampler(tiles, forger, options.batch_size, options.seed, part, tiles.within),
+        choice_set=forged_choice_set(for_choice, forger, options.seed, for_choice.within),
     )
 
 
@@ -151,9 +158,10 @@ def _finish(
     version: str | None,
 ) -> Manifest:
     """Calibrate, report, write."""
-    heats, promise, handed_on = image_heats(model, material.held_out), material.promise, material.handed_on
-    scale, calibration = calibrate(heats, image_heats(model, handed_on), promise)
-    calibrating = handed_on if len(handed_on) else material.held_out[: max(MOST_HANDED_ON, promise.images)]
+    promise, handed_on, tiling = material.promise, material.handed_on, material.good.tiling
+    heats = image_heats(model, material.held_out, tiling)
+    scale, calibration = calibrate(heats, image_heats(model, handed_on, tiling), promise)
+    calibrating = handed_on if len(handed_on) else material.held_out[: _most_handed_on(material.good, promise)]
     outcome = Outcome(
         name=version or out.name,
         fitted=fitted,
@@ -179,6 +187,7 @@ def _finish(
         lineage=lineage,
         metrics={"forged_image_auroc": fitted.mark.image_auroc, "forged_pixel_ap": fitted.mark.pixel_ap},
         report=report_page(outcome),
+        tiling=tiling,
     )
 
 
@@ -196,11 +205,14 @@ def _begin(
     return replace(requests, save=save, save_is_due=lambda: checkpoint.is_due)
 
 
-def _require_size(good: GoodFrames, options: TrainingOptions) -> None:
-    size_px, expected_px = good.pixels.shape[1], options.architecture.image_size_px
+def _require_view(good: GoodFrames, options: TrainingOptions, parent: Path | None) -> None:
+    size_px, expected_px = good.tiling.size_px, options.architecture.image_size_px
     if size_px != expected_px:
         what = f"the images were brought to {size_px} px, the model takes {expected_px} px"
         raise InputError(what, "training", f"Read them at {expected_px} px.")
+    if parent is not None and read_tiling(parent) != good.tiling:
+        what = "its region of interest, tiles and foreground are not those that the images were read with"
+        raise InputError(what, str(parent), "Read them as it looks at frames.")
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -209,13 +221,17 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.monotonic() - started_s
 
 
-def _size_bytes(model: ADPS, promise: Promise, checkpoint: CheckpointFolder | None) -> int:
+def _most_handed_on(good: GoodFrames, promise: Promise) -> int:
+    """Frames of many tiles are large, so fewer of them go into every model, but no fewer than the promise takes."""
+    return max(MOST_HANDED_ON // good.tiling.count, promise.images)
+
+
+def _size_bytes(model: ADPS, good: GoodFrames, promise: Promise, checkpoint: CheckpointFolder | None) -> int:
     """About what the model directory will take, and two checkpoints of four such states each, with room to spare."""
     states = 2 if checkpoint is None else 10
-    frames = max(MOST_HANDED_ON, promise.images)
-    return int(
-        states * sum(tensor.nbytes for tensor in model.state_dict().values()) + 2 * frames * HANDED_ON_FRAME_BYTES
-    )
+    frame_bytes = HANDED_ON_TILE_BYTES * good.tiling.view.rows * good.tiling.view.columns
+    of_frames = 2 * _most_handed_on(good, promise) * frame_bytes
+    return int(states * sum(tensor.nbytes for tensor in model.state_dict().values()) + of_frames)
 
 
 def _promise(good: GoodFrames, options: TrainingOptions, parent: Path | None, handed_on: int) -> Promise:
@@ -232,12 +248,13 @@ def _promise(good: GoodFrames, options: TrainingOptions, parent: Path | None, ha
 
 def _measure_reserve_s(model: ADPS, material: _Material) -> float:
     """How long the last look, the calibration, the report and the writing will take, with a margin."""
-    probe = material.good.pixels[[0] * 8]
-    image_heats(model, probe)
-    per_image_s = min(_seconds(lambda: image_heats(model, probe)) for _ in range(PROBES)) / len(probe)
-    for_calibration = len(material.held_out) + len(material.handed_on)
-    images = 2 * len(material.choice_set.images) + for_calibration + GOLDEN_FRAMES  # the last look, and the report's
-    return WRITING_S + 2.0 * per_image_s * images
+    tiling = material.good.tiling
+    probe = material.good.pixels[[0] * max(1, 8 // tiling.count)]
+    image_heats(model, probe, tiling)
+    probes_s = min(_seconds(lambda: image_heats(model, probe, tiling)) for _ in range(PROBES))
+    frames = len(material.held_out) + len(material.handed_on) + GOLDEN_FRAMES
+    tiles = 2 * len(material.choice_set.images) + frames * tiling.count  # the last look, the report's, the calibration
+    return WRITING_S + 2.0 * tiles * probes_s / (len(probe) * tiling.count)
 
 
 def _lineage_of_fit(model: ADPS, split: Split, fitted: Fitted, options: TrainingOptions) -> dict[str, Any]:

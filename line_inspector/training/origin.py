@@ -29,6 +29,8 @@ def origin_of(
     chosen = {name: value for name, value in options.as_record().items() if name not in CLOCK_ONLY}
     parts: dict[str, Any] = {
         "images of good parts": _digest(good.pixels),
+        "view": str(good.tiling.view),
+        "foreground": None if good.tiling.foreground is None else _digest([good.tiling.foreground]),
         "textures": _digest(forger.textures),
         "parent": None if parent is None else read_manifest(parent).files[WEIGHTS][:DIGITS],
         "budget": {"steps": budget.steps, "epochs": budget.epochs, "seconds": budget.seconds},
@@ -50,7 +52,7 @@ def _written(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def _digest(images: NDArray[np.uint8] | Iterable[NDArray[np.uint8]]) -> str:
+def _digest(images: NDArray[np.uint8] | Iterable[NDArray[np.generic]]) -> str:
     """How many, and the beginning of a digest of their pixels in this order."""
     digest, count = hashlib.sha256(), 0
     for image in images:

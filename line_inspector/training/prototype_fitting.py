@@ -10,6 +10,7 @@ from torch import Tensor
 
 from line_inspector.model.adps import ADPS
 from line_inspector.model.prototypes import Prototypes
+from line_inspector.training.tiles import Images
 
 MOST_IMAGES = 300
 MOST_VECTORS = 40_000  # of each stage
@@ -19,13 +20,13 @@ Pixels = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
 
 
-def fit_prototypes(model: ADPS, pixels: Pixels, seed: int) -> None:
-    """Set the prototypes and the novelty of `model`, if it has them, from good images, uint8 RGB (N, S, S, 3)."""
+def fit_prototypes(model: ADPS, pixels: Images, seed: int) -> None:
+    """Set the prototypes and the novelty of `model`, if it has them, from good images, uint8 RGB (S, S, 3) each."""
     of_stages = [m for m in model.comparisons.modules() if isinstance(m, Prototypes)]
     if not of_stages and model.novelty is None:
         return
     rng = np.random.default_rng([seed, 5])
-    chosen = pixels[np.sort(rng.permutation(len(pixels))[:MOST_IMAGES])]
+    chosen = np.stack([pixels[int(index)] for index in np.sort(rng.permutation(len(pixels))[:MOST_IMAGES])])
     vectors = [np.concatenate(drawn) for drawn in zip(*_drawn(model, chosen, rng), strict=True)]
     for prototypes, of_stage in zip(of_stages, vectors, strict=False):
         nearest = _search(prototypes.centres, of_stage, seed)

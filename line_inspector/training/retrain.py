@@ -15,8 +15,15 @@ from numpy.typing import NDArray
 from line_inspector.errors import InputError
 from line_inspector.images import read_image
 from line_inspector.inference.load import load_verified_engine
-from line_inspector.inference.model_directory import read_architecture, read_calibration_frames, read_manifest
+from line_inspector.inference.model_directory import (
+    read_architecture,
+    read_calibration_frames,
+    read_manifest,
+    read_tiling,
+)
 from line_inspector.inference.preprocess import to_model_input
+from line_inspector.inference.tiling import Tiling
+from line_inspector.inference.view import WHOLE
 from line_inspector.training.budget import Budget
 from line_inspector.training.good_frames import FEWEST_IMAGES, GoodFrames
 from line_inspector.training.model_building import build_forger
@@ -25,6 +32,7 @@ from line_inspector.training.options import TrainingOptions
 from line_inspector.training.progress import Progress
 from line_inspector.training.promise import USUAL_RATE
 from line_inspector.training.promotion import Promotion, Trial, judge
+from line_inspector.training.region_forging import RegionForger
 from line_inspector.training.registry import Registry
 from line_inspector.training.samples import Batch, to_batch
 from line_inspector.training.selection import forged_choice_set
@@ -75,13 +83,17 @@ def retrain(
     candidate must not be worse than the model in service, nor than the one that a person chose, from which all later
     ones descend: a little worse each night would add up. Nor may it promise less than its parent, unless the options
     name a rate. `cancelled` is asked before every step, and once more before anything is published; nothing is then.
-    The architecture of the model in service counts before that in `options`. Raises InputError for too few frames, or
-    too few for the promise, a second retraining at once, or what `train_model` raises; nothing has changed then.
+    The architecture of the model in service counts before that in `options`, and its child looks at what it looks at.
+    Raises InputError for too few frames, or too few for the promise, a second retraining at once, or what `train_model`
+    raises; nothing has changed then.
     """
     with _candidate_folder(registry.folder) as folder:
         parent, options = _parent(registry, options)
         handed_on = [] if parent is None else list(read_calibration_frames(parent))
-        good, unreadable = _read_usable(frames, options.architecture.image_size_px, handed_on)
+        size_px = options.architecture.image_size_px
+        good, unreadable = _read_usable(
+            frames, Tiling(WHOLE, size_px) if parent is None else read_tiling(parent), handed_on
+        )
         training, trial = _hold_out(good)
         manifest = train_model(
             training, folder / "model", options, budget, parent=parent, on_progress=on_progress, cancelled=cancelled
@@ -182,7 +194,7 @@ def _unless_overtaken(
 
 
 def _read_usable(
-    paths: Sequence[Path], size_px: int, handed_on: Sequence[NDArray[np.uint8]]
+    paths: Sequence[Path], tiling: Tiling, handed_on: Sequence[NDArray[np.uint8]]
 ) -> tuple[GoodFrames, tuple[str, ...]]:
     """Read logged frames, each picture once, without those that are handed on for calibration.
 
@@ -191,7 +203,7 @@ def _read_usable(
     read, pixels, unreadable = [], [], []
     for path in paths:
         try:
-            pixels.append(to_model_input(read_image(path), size_px).transpose(1, 2, 0))
+            pixels.append(to_model_input(read_image(path), tiling.size_px, tiling.view).transpose(1, 2, 0))
             read.append(path)
         except InputError:
             unreadable.append(path.name)
@@ -200,7 +212,8 @@ def _read_usable(
     if len(usable) < fewest:
         what = f"only {len(usable)} usable good frames of different parts, {len(unreadable)} unreadable"
         raise InputError(what, "archive", f"Log at least {fewest}.")
-    return GoodFrames(tuple(read[i] for i in usable), np.stack([pixels[i] for i in usable])), tuple(unreadable)
+    kept = tuple(read[i] for i in usable)
+    return GoodFrames(kept, np.stack([pixels[i] for i in usable]), tiling), tuple(unreadable)
 
 
 def _hold_out(good: GoodFrames) -> tuple[GoodFrames, GoodFrames]:
@@ -212,7 +225,7 @@ def _hold_out(good: GoodFrames) -> tuple[GoodFrames, GoodFrames]:
 def _trial_images(trial: GoodFrames, options: TrainingOptions) -> Batch:
     """Every held-out frame as it is, and forged defects on some of them."""
     forger = build_forger(trial, list(range(len(trial))), options)
-    forged = forged_choice_set(trial.pixels, forger, options.seed)
+    forged = forged_choice_set(trial.pixels, RegionForger(forger, trial.tiling), options.seed)
     is_forged = forged.masks.flatten(1).any(dim=1)
     good = to_batch(list(trial.pixels), [np.zeros(trial.pixels.shape[1:3], np.bool_)] * len(trial))
     return Batch(torch.cat([good.images, forged.images[is_forged]]), torch.cat([good.masks, forged.masks[is_forged]]))

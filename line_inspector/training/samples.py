@@ -1,6 +1,6 @@
 """The stream of training images: a pure function of the seed and the place in it, forged a step or two ahead."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from line_inspector.model.forging import Forger
+from line_inspector.model.perlin import Mask
+from line_inspector.training.tiles import Images, everywhere
 
 
 class Batch(NamedTuple):
@@ -22,16 +24,18 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Sampler:
-    """Draws batches from good images, uint8 (N, S, S, 3): every image once per epoch, in a seeded order.
+    """Draws batches from good images, uint8 (S, S, 3) each: every image once per epoch, in a seeded order.
 
-    `part` is this process's part of every batch, where several train together.
+    `part` is this process's part of every batch, where several train together. `within` says by an image's index
+    where on it something may be forged.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Images
     forger: Forger
     batch_size: int
     seed: int
     part: slice = field(default_factory=lambda: slice(None))
+    within: Callable[[int], Mask | None] = everywhere
 
     def places(self, step: int) -> range:
         """Places in the stream of training images that this step's batch takes."""
@@ -54,7 +58,8 @@ class Sampler:
 
     def _draw(self, place: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         epoch, turn = divmod(place, len(self.pixels))
-        return self.forger.sample(np.random.default_rng([self.seed, place]), self.pixels[self._order(epoch)[turn]])
+        index = int(self._order(epoch)[turn])
+        return self.forger.sample(np.random.default_rng([self.seed, place]), self.pixels[index], self.within(index))
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         return np.random.default_rng([self.seed, epoch, 1]).permutation(len(self.pixels))

@@ -1,7 +1,7 @@
 """The choice of the checkpoint: by forged anomalies on held-out good images, never by a test set."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -10,14 +10,23 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from line_inspector.errors import InputError
 from line_inspector.inference.heat import coarse_maps
+from line_inspector.inference.tiling import Tiling
 from line_inspector.messages import HEAT_SIDE_PX
 from line_inspector.model.adps import ADPS
-from line_inspector.model.forging import Forger
+from line_inspector.model.forging import Sample
+from line_inspector.model.perlin import Mask
 from line_inspector.training.samples import Batch, to_batch
+from line_inspector.training.tiles import Images, everywhere
 
 FORGED_PER_IMAGE = 3
 MOST_IMAGES = 24
 BATCH_SIZE = 8
+
+
+class Forges(Protocol):
+    """What draws forged anomalies: forging.py on images of the model's size, region_forging.py on regions."""
+
+    def forge(self, rng: np.random.Generator, image: NDArray[np.uint8], within: Mask | None = None) -> Sample: ...
 
 
 class Mark(NamedTuple):
@@ -58,14 +67,20 @@ class BestSoFar:
         return self.mark
 
 
-def forged_choice_set(pixels: NDArray[np.uint8], forger: Forger, seed: int) -> Batch:
-    """Good images, uint8 (N, S, S, 3), each as it is and forged several times over; deterministic."""
+def forged_choice_set(
+    pixels: Images, forger: Forges, seed: int, within: Callable[[int], Mask | None] = everywhere
+) -> Batch:
+    """Good images, uint8 (H, W, 3) each, all of one size, as they are and forged several times over; deterministic.
+
+    `within` says by an image's index where on it something may be forged.
+    """
     images: list[NDArray[np.uint8]] = []
     masks: list[NDArray[np.bool_]] = []
     for index in range(min(len(pixels), MOST_IMAGES)):
         rng = np.random.default_rng([seed, index, 2])
-        good = (pixels[index], np.zeros(pixels.shape[1:3], np.bool_))
-        for image, mask in (good, *(forger.forge(rng, pixels[index]) for _ in range(FORGED_PER_IMAGE))):
+        good = (pixels[index], np.zeros(pixels[index].shape[:2], np.bool_))
+        forged = (forger.forge(rng, pixels[index], within(index)) for _ in range(FORGED_PER_IMAGE))
+        for image, mask in (good, *forged):
             images.append(image)
             masks.append(mask)
     return to_batch(images, masks)
@@ -91,8 +106,12 @@ def anomaly_maps(model: ADPS, images: torch.Tensor) -> Iterator[torch.Tensor]:
             yield model.anomaly_map(model.normalise(part.to(model.mean.device)))
 
 
-def image_heats(model: ADPS, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Coarse maps (heat.py) of images, uint8 (N, S, S, 3) -> (N, cells); the largest of a row is the image's score."""
-    images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
-    heats = [coarse_maps(maps).flatten(1).cpu().numpy() for maps in anomaly_maps(model, images)]
-    return np.concatenate([np.empty((0, HEAT_SIDE_PX**2), np.float32), *heats])
+def image_heats(model: ADPS, pixels: NDArray[np.uint8], tiling: Tiling) -> NDArray[np.float32]:
+    """Coarse maps (heat.py) of regions of interest, uint8 (N, H, W, 3) -> (N, cells); a row's largest is the score."""
+    heats = [np.empty((0, HEAT_SIDE_PX**2), np.float32)]
+    at_once = max(1, BATCH_SIZE // tiling.count)
+    for start in range(0, len(pixels), at_once):
+        tiles = tiling.tiles(pixels[start : start + at_once].transpose(0, 3, 1, 2))
+        maps = tiling.join(torch.cat(list(anomaly_maps(model, torch.from_numpy(tiles)))))
+        heats.append(coarse_maps(maps).flatten(1).cpu().numpy())
+    return np.concatenate(heats)

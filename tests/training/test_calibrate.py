@@ -12,6 +12,8 @@ from line_inspector.cameras.renderer import render
 from line_inspector.errors import InputError
 from line_inspector.inference.preprocess import to_model_input
 from line_inspector.inference.scale import LIMIT, TYPICAL
+from line_inspector.inference.tiling import Tiling
+from line_inspector.inference.view import WHOLE
 from line_inspector.training.calibrate import Calibration, calibrate, outline_level, rejection_level
 from line_inspector.training.promise import Promise, images_needed
 from line_inspector.training.selection import image_heats
@@ -90,7 +92,7 @@ def most_rejected(calibrating: int, tried: int, rate: float) -> float:
 
 def heats_of_a_model(build_tiny_model) -> np.ndarray:
     discs = np.stack([to_model_input(render(seed, "", 64, 64)[0], 64).transpose(1, 2, 0) for seed in range(120)])
-    return image_heats(build_tiny_model(), discs)
+    return image_heats(build_tiny_model(), discs, Tiling(WHOLE, 64))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,11 @@ import pytest
 from line_inspector.commands import main
 from line_inspector.datasets.labelled_image import count_by_defect, read_mask
 from line_inspector.datasets.layouts import open_product
-from line_inspector.training.evaluate import Case, evaluate
+from line_inspector.inference.load import load_verified_engine
+from line_inspector.inference.model_directory import write_model_directory
+from line_inspector.inference.tiling import Tiling
+from line_inspector.inference.view import View
+from line_inspector.training.evaluate import Case, evaluate, inspect
 from line_inspector.training.metrics import image_auroc
 from line_inspector.training.sheet import MASK_COLOUR, OUTLINE_COLOUR, draw_sheet
 
@@ -86,6 +90,23 @@ def test_json_has_the_promised_keys_and_sound_numbers(
     assert document["per_defect"]["stain"]["without_mask"] == 1
     assert all(key in document["per_defect"]["stain"] for key in METRICS)
     assert "1 defective images have no usable mask" in ended.stderr
+
+
+def test_a_model_of_tiles_in_a_region_is_measured_over_the_whole_frame(
+    run: Callable[..., Ended], build_tiny_model: Callable[..., object], dataset: Path, tmp_path: Path
+) -> None:
+    view = View(x=0.2, y=0.1, width=0.6, height=0.8, rows=1, columns=2)
+    frame = cv2.imread(str(dataset / "test" / "good" / "0.png"))
+    records: dict[str, dict[str, object]] = {"calibration": {}, "lineage": {}, "metrics": {}}
+    write_model_directory(
+        tmp_path / "m", build_tiny_model(), threshold=0.5, golden_frames=[frame], tiling=Tiling(view, 64), **records
+    )
+    ended = run(tmp_path / "m", dataset, "--json", "--sheet", tmp_path / "sheet.png")
+    assert ended.code == 0, ended.stderr
+    document = json.loads(ended.stdout)
+    assert all(0.0 <= document[key] <= 1.0 for key in METRICS)
+    (case, *_) = inspect(load_verified_engine(tmp_path / "m", "cpu"), open_product(dataset).test_images(), lambda: None)
+    assert case.map.shape == (round(64 / 0.8), round(112 / 0.6)) == case.mask.shape
 
 
 def test_the_table_names_every_defect(run: Callable[..., Ended], model_dir: Path, dataset: Path) -> None:
