@@ -24,7 +24,7 @@ Forward = Callable[[NDArray[np.uint8]], torch.Tensor]
 Answer = TypeVar("Answer")
 Read = Callable[[torch.Tensor, ScoreScale, View], list[Answer]]  # maps of regions of interest, not scaled yet
 NOT_A_NUMBER = FrameFault(Reason.BAD_SCORE, "the model's answer is not a number")
-MOST_TILES_AT_ONCE = 32  # more would take gigabytes, and no longer be faster
+MOST_TILES_AT_ONCE = 8  # on a CPU more only take more memory; a GPU gets as many as its largest batch of frames
 LARGEST_MAP_PX = 2048  # side of a whole frame's map
 
 

@@ -11,7 +11,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from line_inspector.errors import InputError
 from line_inspector.inference.heat import coarse_maps
 from line_inspector.inference.tiling import Tiling
-from line_inspector.messages import HEAT_SIDE_PX
 from line_inspector.model.adps import ADPS
 from line_inspector.model.forging import Sample
 from line_inspector.model.perlin import Mask
@@ -107,11 +106,16 @@ def anomaly_maps(model: ADPS, images: torch.Tensor) -> Iterator[torch.Tensor]:
 
 
 def image_heats(model: ADPS, pixels: NDArray[np.uint8], tiling: Tiling) -> NDArray[np.float32]:
-    """Coarse maps (heat.py) of regions of interest, uint8 (N, H, W, 3) -> (N, cells); a row's largest is the score."""
-    heats = [np.empty((0, HEAT_SIDE_PX**2), np.float32)]
+    """Coarse maps (heat.py) of regions of interest, uint8 (N, H, W, 3) -> (N, cells); a row's largest is the score.
+
+    The cells are those of the whole frame, as the page shows them, that hold any of where an anomaly counts.
+    """
+    counts = tiling.foreground if tiling.foreground is not None else np.ones(tiling.region_shape, np.bool_)
+    cells = coarse_maps(torch.from_numpy(counts).float()[None], tiling.view).flatten().numpy() > 0
+    heats = [np.empty((0, int(cells.sum())), np.float32)]
     at_once = max(1, BATCH_SIZE // tiling.count)
     for start in range(0, len(pixels), at_once):
         tiles = tiling.tiles(pixels[start : start + at_once].transpose(0, 3, 1, 2))
         maps = tiling.join(torch.cat(list(anomaly_maps(model, torch.from_numpy(tiles)))))
-        heats.append(coarse_maps(maps).flatten(1).cpu().numpy())
+        heats.append(coarse_maps(maps, tiling.view).flatten(1).cpu().numpy()[:, cells])
     return np.concatenate(heats)

@@ -8,12 +8,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from line_inspector.commands import main
 from line_inspector.errors import InputError
 from line_inspector.inference.engine import Finding
 from line_inspector.inference.load import load_verified_engine
-from line_inspector.inference.model_directory import read_calibration_frames, read_manifest, read_tiling
+from line_inspector.inference.model_directory import (
+    read_calibration_frames,
+    read_manifest,
+    read_model_directory,
+    read_tiling,
+)
 from line_inspector.inference.scale import LIMIT
 from line_inspector.inference.tiling import Tiling
 from line_inspector.inference.view import View
@@ -27,7 +33,7 @@ from line_inspector.training.region_forging import RegionForger
 from line_inspector.training.registry import Registry
 from line_inspector.training.retrain import retrain
 from line_inspector.training.samples import Sampler
-from line_inspector.training.selection import forged_choice_set
+from line_inspector.training.selection import forged_choice_set, image_heats
 from line_inspector.training.splits import split_good_images
 from line_inspector.training.tiles import Tiles
 
@@ -123,6 +129,18 @@ def test_all_tiles_of_a_frame_do_its_one_job_and_the_promise_is_of_frames(good: 
     assert max(scores) == pytest.approx(manifest.calibration["largest_score"], abs=1e-3)
     rank = int(np.ceil((len(scores) + 1) * 0.75)) - 1
     assert sorted(scores)[rank] <= LIMIT + 1e-3
+
+
+def test_what_is_outlined_is_promised_of_the_cells_that_the_page_shows(good: GoodFrames, model_dir: Path) -> None:
+    model, _ = read_model_directory(model_dir)
+    heats = image_heats(model, good.pixels[:2], good.tiling)
+    engine = load_verified_engine(model_dir, "cpu")
+    findings = [f for f in engine.infer([good.frame(0), good.frame(1)]) if isinstance(f, Finding)]
+    shown = np.stack([finding.heat.ravel() for finding in findings])
+    share = heats.shape[1] / shown.shape[1]
+    assert 0.1 < share < 0.6  # neither the belt beside the mask, nor what the region leaves out
+    scaled = (read_manifest(model_dir).scale.apply(torch.from_numpy(heats)) * 255).numpy()
+    np.testing.assert_allclose(np.sort(scaled)[:, -50:], np.sort(shown)[:, -50:], atol=1.0)
 
 
 def test_what_a_model_looks_at_is_in_its_directory_and_its_child_looks_at_the_same(
