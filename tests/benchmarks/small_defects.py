@@ -30,7 +30,7 @@ from line_inspector.training.options import TrainingOptions
 
 SIDE_PX = 1024
 SPOT_PX = 6
-SPOT_SHADE = 0.15  # of the brightness that the metal has there
+SPOT_SHADE = 0.35  # of the brightness that the metal has there
 GOOD, TRIED = 50, 12
 RATE = 0.1  # of false rejects, which few images can promise
 
