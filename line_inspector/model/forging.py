@@ -25,7 +25,8 @@ class Forger:
     `donors` are good images, uint8 (S, S, 3), that anomalies may be cut from; `textures` are further ones of the same
     size, such as those of the Describable Textures Dataset, used instead of procedural ones half of the time.
     `structural_share` of the forgeries come from `defects.py`, the rest are DRAEM's blended textures. `on_product`:
-    nothing is forged beside the product where one stands out (see foreground.py).
+    nothing is forged beside the product where one stands out (see foreground.py). `mono`: forgeries are grey, since the
+    camera that took the good images knows no colour.
     """
 
     donors: Sequence[Image]
@@ -35,6 +36,7 @@ class Forger:
     turned_share: float = 0.3
     highest_transparency: float = 0.8
     on_product: bool = False
+    mono: bool = False
 
     def sample(self, rng: np.random.Generator, image: Image, within: Mask | None = None) -> Sample:
         """A good or a forged image with its mask, sometimes turned by 90 degrees either way; see `forge`."""
@@ -59,6 +61,9 @@ class Forger:
         product = within if product is None else product if within is None else product & within
         for _ in range(ATTEMPTS):
             forged, mask = defect(rng, image)
+            if self.mono:
+                grey = cv2.cvtColor(forged, cv2.COLOR_RGB2GRAY)
+                forged = np.repeat(np.asarray(grey, np.uint8)[..., None], 3, axis=2)
             if product is not None:
                 forged, mask = np.where(product[..., None], forged, image), mask & product
             mask = mask & _visibly_changed(image, forged)

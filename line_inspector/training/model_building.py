@@ -65,6 +65,7 @@ def build_forger(good: GoodFrames, train: list[int], options: TrainingOptions) -
         textures=textures,
         structural_share=options.structural_share,
         turned_share=options.turned_share,
+        mono=all((donor == donor[..., :1]).all() for donor in donors),
         on_product=options.on_product and not tiles.are_cut and stands_out(donors[:LOOKED_AT]),
     )
 

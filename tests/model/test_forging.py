@@ -164,3 +164,13 @@ def test_where_the_product_fills_the_frame_defects_are_forged_anywhere(surfaces:
     forger = Forger(surfaces, on_product=True)
     masks = [forger.forge(np.random.default_rng(seed), surfaces[0])[1] for seed in range(150)]
     assert np.any(masks, axis=0).mean() > 0.9
+
+
+def test_a_mono_camera_shows_no_coloured_defect(surfaces: Sequence[NDArray[np.uint8]]) -> None:
+    coloured, grey = Forger(surfaces), Forger(surfaces, mono=True)
+    seen = [coloured.forge(np.random.default_rng(seed), surfaces[0])[0] for seed in range(40)]
+    assert any((image != image[..., :1]).any() for image in seen)
+    for seed in range(40):
+        image, mask = grey.forge(np.random.default_rng(seed), surfaces[0])
+        assert (image == image[..., :1]).all()
+        assert mask.any()
