@@ -5,9 +5,10 @@
 
 anomalib's PatchCore and STFPM learn from all good images of each product in a venv of their own, which is made where
 there is none yet (--venv, some 6 GB): anomalib is no dependency of this package. peers_anomalib.py says how they are
-trained and scored. ADPS is measured by `line-inspector evaluate --json` on every model directory in FOLDER/<product>
-(--adps FOLDER), such as `benchmark-accuracy --work FOLDER` leaves; with --adps-minutes, `line-inspector train` first
-makes FOLDER/<product>/seed<S> for each seed that has none. Everything is at 256 x 256. The machine should be quiet.
+trained and scored. With --adps-minutes, ADPS is trained and measured by `line-inspector benchmark-accuracy`, which
+knows which images of a product are to be learned from in every layout, and keeps its models in FOLDER (--adps). Without
+it, every model directory FOLDER/<product>/* is measured by `line-inspector evaluate`. Everything is at 256 x 256, and
+by the same code as `evaluate`. The machine should be quiet.
 """
 
 import argparse
@@ -23,6 +24,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 ANOMALIB = "anomalib==2.7.0"
 METRICS = ("image_auroc", "pixel_auroc", "aupro", "pixel_ap")
+LEARNED = ("seed", "training_s", "good_images", "steps")
+LINE_INSPECTOR = (sys.executable, "-m", "line_inspector")
 HEADER = ("product", "method", "runs", "training", "defect", "image AUROC", "pixel AUROC", "AUPRO@0.3", "pixel AP")
 
 Run = dict[str, Any]  # what `evaluate --json` prints, and training_s
@@ -52,7 +55,10 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--venv", type=Path, default=Path(".venv-peers"))
     parser.add_argument("--json", type=Path, help="file for every run's figures")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.adps_minutes and not arguments.adps:
+        parser.error("--adps-minutes needs --adps FOLDER, where the models are kept")
+    return arguments
 
 
 def measured(product: Path, arguments: argparse.Namespace) -> Iterator[tuple[str, list[Run]]]:
@@ -63,10 +69,7 @@ def measured(product: Path, arguments: argparse.Namespace) -> Iterator[tuple[str
         options = ["--minutes", arguments.stfpm_minutes]
         yield "STFPM", [peer(product, "STFPM", seed, options, arguments) for seed in arguments.seeds]
     if arguments.adps:
-        folder = arguments.adps / product.name
-        if arguments.adps_minutes:
-            train_adps(product, folder, arguments)
-        runs = [adps(path.parent, product, arguments.threads) for path in sorted(folder.glob("*/manifest.json"))]
+        runs = trained_adps(product, arguments) if arguments.adps_minutes else found_adps(product, arguments)
         if runs:
             yield "ADPS", runs
 
@@ -77,26 +80,25 @@ def peer(product: Path, method: str, seed: int, options: Sequence[object], argum
     return json.loads(output_of([*command, "--threads", arguments.threads], arguments.threads).splitlines()[-1])
 
 
-def train_adps(product: Path, folder: Path, arguments: argparse.Namespace) -> None:
-    sys.path.insert(0, str(ROOT))
-    from line_inspector.datasets.layouts import open_product
-
-    (good,) = {path.parent for path in open_product(product).good_images()}
-    for seed in arguments.seeds:
-        out = folder / f"seed{seed}"
-        if not out.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            options = ["--minutes", arguments.adps_minutes, "--seed", seed, "--threads", arguments.threads]
-            output_of([*LINE_INSPECTOR, "train", good, "--out", out, *options], arguments.threads)
+def trained_adps(product: Path, arguments: argparse.Namespace) -> list[Run]:
+    arguments.adps.mkdir(parents=True, exist_ok=True)
+    page = arguments.adps / f"{product.name}.md"
+    seeds = ",".join(map(str, arguments.seeds))
+    command = [*LINE_INSPECTOR, "benchmark-accuracy", product, "--work", arguments.adps, "--out", page, "--json"]
+    command += ["--minutes", arguments.adps_minutes, "--seeds", seeds, "--threads", arguments.threads]
+    models = json.loads(output_of(command, arguments.threads))["measured"]
+    return [{**{key: model[key] for key in LEARNED}, **model["evaluation"]} for model in models]
 
 
-def adps(model: Path, product: Path, threads: int) -> Run:
-    run = json.loads(output_of([*LINE_INSPECTOR, "evaluate", model, product, "--json"], threads))
-    lineage = json.loads((model / "manifest.json").read_text())["lineage"]
-    return {"training_s": lineage["seconds"], "good_images": lineage["images"], "steps": lineage["steps"], **run}
-
-
-LINE_INSPECTOR = (sys.executable, "-m", "line_inspector")
+def found_adps(product: Path, arguments: argparse.Namespace) -> list[Run]:
+    runs = []
+    for manifest in sorted((arguments.adps / product.name).glob("*/manifest.json")):
+        command = [*LINE_INSPECTOR, "evaluate", manifest.parent, product, "--json"]
+        lineage = json.loads(manifest.read_text())["lineage"]
+        learned = {"seed": lineage["options"]["seed"], "training_s": lineage["seconds"]}
+        learned |= {"good_images": lineage["images"], "steps": lineage["steps"]}
+        runs.append(learned | json.loads(output_of(command, arguments.threads)))
+    return runs
 
 
 def venv_python(venv: Path) -> Path:
