@@ -95,7 +95,7 @@ def found_adps(product: Path, arguments: argparse.Namespace) -> list[Run]:
     for manifest in sorted((arguments.adps / product.name).glob("*/manifest.json")):
         command = [*LINE_INSPECTOR, "evaluate", manifest.parent, product, "--json"]
         lineage = json.loads(manifest.read_text())["lineage"]
-        learned = {"seed": lineage["options"]["seed"], "training_s": lineage["seconds"]}
+        learned = {"seed": lineage["seed"], "training_s": lineage["seconds"]}
         learned |= {"good_images": lineage["images"], "steps": lineage["steps"]}
         runs.append(learned | json.loads(output_of(command, arguments.threads)))
     return runs
