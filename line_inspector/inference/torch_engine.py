@@ -25,6 +25,7 @@ Answer = TypeVar("Answer")
 Read = Callable[[torch.Tensor, ScoreScale, View], list[Answer]]  # maps of regions of interest, not scaled yet
 NOT_A_NUMBER = FrameFault(Reason.BAD_SCORE, "the model's answer is not a number")
 MOST_TILES_AT_ONCE = 8  # on a CPU more only take more memory; a GPU gets as many as its largest batch of frames
+FORWARDS_HELD = 8  # frames are answered in groups of so many full forwards: more would only fill the memory with tiles
 LARGEST_MAP_PX = 2048  # side of a whole frame's map
 
 
@@ -49,6 +50,7 @@ class TorchEngine:
         self.pixel_threshold = manifest.pixel_threshold
         self.image_size_px = manifest.preprocessing.size_px
         self.max_batch_size = max_batch_size
+        self._tiles_at_once = max(MOST_TILES_AT_ONCE, max_batch_size)
         self._forward = forward
         self._scale = manifest.scale
         self._tiling = tiling or Tiling(manifest.preprocessing.view, self.image_size_px)
@@ -78,23 +80,25 @@ class TorchEngine:
         return self._latency.latency_ns(batch_size)
 
     def _answer(self, frames: Sequence[NDArray[np.uint8]], read: Read[Answer], view: View) -> list[Answer | FrameFault]:
-        """Run the sound frames as one batch and put what `read` makes of their maps back in place."""
+        """Run the sound frames as one batch, or as few, and put what `read` makes of their maps back in place."""
         faults = [frame_fault(frame) for frame in frames]
         sound = [frame for frame, fault in zip(frames, faults, strict=True) if fault is None]
+        at_once = max(1, FORWARDS_HELD * self._tiles_at_once // self._tiling.count)
         answers: list[Answer | FrameFault] = []
-        if sound:
-            regions = np.stack([to_model_input(frame, self.image_size_px, view) for frame in sound])
+        for start in range(0, len(sound), at_once):
+            group = sound[start : start + at_once]
+            regions = np.stack([to_model_input(frame, self.image_size_px, view) for frame in group])
             with torch.inference_mode():
                 maps = self._region_maps(regions)
                 pairs = zip(read(maps, self._scale, view), _is_number(maps), strict=True)
-                answers = [answer if is_number else NOT_A_NUMBER for answer, is_number in pairs]
+                answers += [answer if is_number else NOT_A_NUMBER for answer, is_number in pairs]
         following = iter(answers)
         return [next(following) if fault is None else FrameFault(Reason.BAD_FRAME, fault) for fault in faults]
 
     def _region_maps(self, regions: NDArray[np.uint8]) -> torch.Tensor:
         """Regions (N, 3, H, W) -> their maps by the network's own scores, (N, H, W)."""
         pixels = self._tiling.tiles(regions)
-        most = max(MOST_TILES_AT_ONCE, self.max_batch_size)
+        most = self._tiles_at_once
         parts = [self._forward(pixels[start : start + most]) for start in range(0, len(pixels), most)]
         return self._tiling.join(parts[0] if len(parts) == 1 else torch.cat(parts))
 

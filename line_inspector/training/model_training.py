@@ -173,6 +173,7 @@ def _finish(
         maps=scale.apply(maps_of(model, material.choice_set.images)).numpy(),
         samples=replace(material.sampler, batch_size=REPORTED_SAMPLES, part=slice(None)).batch(0),
         lineage=lineage,
+        images_learned_from=len(material.tiles),
     )
     return write_model_directory(
         out,

@@ -28,7 +28,8 @@ class Outcome:
     """`good_scores` are those of held-out good parts; `maps` (N, S, S) the finished model's on the `choice_set`; both
     on the stable scale. `remark`: what a person should know of the promise.
 
-    `samples`: what was learned from, forged as in training. `lineage` as in the manifest.
+    `samples`: what was learned from, forged as in training. `lineage` as in the manifest. `images_learned_from` counts
+    the tiles of all pictures that were trained on, each of which is an image of a training step.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Outcome:
     maps: NDArray[np.float32]
     samples: Batch
     lineage: dict[str, Any]
+    images_learned_from: int
 
     @property
     def is_forged(self) -> NDArray[np.bool_]:
@@ -64,9 +66,9 @@ class Outcome:
 
     @property
     def epochs(self) -> float:
-        """How often every image was learned from."""
+        """How often every image was learned from, and so every place of a picture."""
         options: dict[str, Any] = self.lineage["options"]
-        return float(self.fitted.steps * options["batch_size"] / max(1, len(self.split.train)))
+        return float(self.fitted.steps * options["batch_size"] / max(1, self.images_learned_from))
 
 
 def maps_of(model: ADPS, images: torch.Tensor) -> torch.Tensor:

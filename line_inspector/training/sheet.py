@@ -5,9 +5,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from line_inspector.images import read_image, write_png
+from line_inspector.inference.heat import over_frame
+from line_inspector.inference.view import WHOLE
 from line_inspector.training.evaluate import Case
 
 TILE_PX = 200
@@ -64,7 +67,7 @@ def _row(case: Case, pixel_threshold: float) -> Picture:
     scale = TILE_PX / max(colour.shape[:2])
     size = (max(1, round(colour.shape[1] * scale)), max(1, round(colour.shape[0] * scale)))
     image = np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    heat = np.asarray(cv2.resize(case.map, size, interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+    heat = _at_size(case.map, size)
     above = outlined(image, heat >= pixel_threshold, OUTLINE_COLOUR)
     pictures = [image, _mask_picture(case, size), heat_picture(image, heat), above]
     return np.hstack([*(_framed(picture) for picture in pictures), _blank(TILE_PX, GAP_PX)])
@@ -77,8 +80,17 @@ def _mask_picture(case: Case, size: tuple[int, int]) -> Picture:
         cv2.putText(picture, "no mask", (4, 16), FONT, 0.4, INK, 1, cv2.LINE_AA)
         return picture
     picture[:] = 0
-    picture[cv2.resize(case.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT) > 0] = MASK_COLOUR
+    picture[_at_size(case.mask.astype(np.float32), size) >= 0.5] = MASK_COLOUR
     return picture
+
+
+def _at_size(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """A map at (width, height). Where that is less, the highest value counts: a map of many tiles is larger than its
+    picture here, and a defect of a few of its pixels would fall between those of the picture.
+    """
+    shape = min(size[1], values.shape[0]), min(size[0], values.shape[1])
+    cells = over_frame(torch.from_numpy(values)[None], WHOLE, shape)[0].numpy()
+    return np.asarray(cv2.resize(cells, size, interpolation=cv2.INTER_LINEAR), dtype=np.float32)
 
 
 def heat_picture(image: Picture, heat: NDArray[np.float32]) -> Picture:

@@ -1,5 +1,6 @@
 """Tiles and their maps: a partition of unity, no seam, no defect lost on one, nothing outside of the foreground."""
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -236,6 +237,24 @@ def test_latencies_are_those_of_frames_with_all_their_tiles(write_tiled) -> None
     assert seen[counted:] == [8]
     assert engine.max_batch_size == 3
     assert 0 < engine.latency_ns(1) <= engine.latency_ns(3) * 3
+
+
+def test_a_large_batch_takes_no_more_memory_than_a_few_of_its_frames(write_tiled) -> None:
+    manifest = read_manifest(write_tiled(Tiling(View(rows=4, columns=4), 64)))
+    engine = TorchEngine(brightness, manifest, max_batch_size=1)
+    frames = [np.full((64, 64), shade, np.uint8) for shade in range(32)]
+
+    def peak_bytes(some: list[np.ndarray]) -> int:
+        tracemalloc.start()
+        findings = engine.infer(some)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert [round(finding.score * 255) for finding in findings] == [int(frame.max()) for frame in some]
+        return peak
+
+    few, many = peak_bytes(frames[:4]), peak_bytes(frames)
+    assert few > 4 * 16 * 3 * 64 * 64  # the tiles are among what is counted
+    assert many < 2 * few
 
 
 def test_view_and_foreground_come_back_from_the_directory(write_tiled) -> None:

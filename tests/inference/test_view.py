@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from line_inspector.inference.heat import coarse_maps, over_frame
+from line_inspector.inference.manifest import Preprocessing
 from line_inspector.inference.preprocess import to_model_input
 from line_inspector.inference.view import WHOLE, View
 from line_inspector.messages import HEAT_SIDE_PX
@@ -31,6 +32,11 @@ HALF = View(x=0.5, y=0.25, width=0.25, height=0.5)
 def test_a_view_that_cannot_be_is_refused_in_code_and_in_a_manifest(beyond: dict[str, object]) -> None:
     with pytest.raises(ValueError):
         msgspec.convert(beyond, View)
+
+
+def test_a_manifest_that_was_written_before_there_were_views_is_of_the_whole_frame() -> None:
+    written = b'{"size_px": 64, "colour_order": "RGB", "resize": "area"}'
+    assert msgspec.json.decode(written, type=Preprocessing).view == WHOLE
 
 
 def test_shares_that_add_up_to_one_only_after_rounding_are_fine() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from line_inspector.commands import main
-from line_inspector.datasets.labelled_image import count_by_defect, read_mask
+from line_inspector.datasets.labelled_image import LabelledImage, count_by_defect, read_mask
 from line_inspector.datasets.layouts import open_product
 from line_inspector.inference.load import load_verified_engine
 from line_inspector.inference.model_directory import write_model_directory
@@ -219,6 +219,16 @@ def test_the_sheet_shows_a_case_without_mask_and_few_cases(dataset: Path) -> Non
     outlined = (sheet == OUTLINE_COLOUR).all(axis=2).sum()
     assert outlined > 0  # around the one place of the stain that is above the pixels' threshold
     assert (draw_sheet(cases, 0.5, 0.95) == OUTLINE_COLOUR).all(axis=2).sum() == 0
+
+
+def test_the_sheet_loses_no_defect_of_a_map_that_is_larger_than_its_picture(dataset: Path) -> None:
+    stain = LabelledImage(dataset / "test" / "stain" / "5.png", "stain", None)
+    for at in range(500, 520):
+        large = np.zeros((1024, 1024), np.float32)
+        large[at : at + 3, at : at + 3] = 0.9
+        sheet = draw_sheet([Case(stain, 0.9, large, large > 0, 5.0)], 0.5, 0.5)
+        for colour in (OUTLINE_COLOUR, MASK_COLOUR):
+            assert (sheet == colour).all(axis=2).any(), at
 
 
 def test_a_defect_too_small_for_the_models_size_still_counts(tmp_path: Path) -> None:

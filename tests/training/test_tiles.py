@@ -131,6 +131,15 @@ def test_all_tiles_of_a_frame_do_its_one_job_and_the_promise_is_of_frames(good: 
     assert sorted(scores)[rank] <= LIMIT + 1e-3
 
 
+def test_the_report_counts_a_picture_of_many_tiles_as_learned_from_when_all_of_them_were(model_dir: Path) -> None:
+    manifest, tiling = read_manifest(model_dir), read_tiling(model_dir)
+    images = manifest.lineage["images_trained_on"] * tiling.count
+    times = manifest.lineage["steps"] * OPTIONS.batch_size / images
+    text = (model_dir / "report.html").read_text()
+    assert f"each {times:.1f} times" in text
+    assert f"Every picture was learned from {times:.1f} times only" in text
+
+
 def test_what_is_outlined_is_promised_of_the_cells_that_the_page_shows(good: GoodFrames, model_dir: Path) -> None:
     model, _ = read_model_directory(model_dir)
     heats = image_heats(model, good.pixels[:2], good.tiling)
