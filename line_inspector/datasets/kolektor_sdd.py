@@ -9,7 +9,7 @@ the other commutators are trained on. No commutator has good images on both side
 import re
 from pathlib import Path
 
-from line_inspector.datasets.labelled_image import GOOD, LabelledImage, marks_a_defect
+from line_inspector.datasets.labelled_image import LabelledImage, labelled_by_mask
 from line_inspector.datasets.product import Layout
 from line_inspector.errors import InputError
 
@@ -51,14 +51,7 @@ def _labelled(item: Path) -> list[LabelledImage]:
     images = sorted(path for path in item.iterdir() if IMAGE.fullmatch(path.name))
     if not images:
         raise InputError("folder holds no PartN.jpg", str(item), "Unpack the data set again.")
-    return [_label(path) for path in images]
-
-
-def _label(image: Path) -> LabelledImage:
-    label = image.with_name(f"{image.stem}_label.bmp")
-    if not label.is_file():
-        raise InputError(f"has no {label.name} beside it", str(image), "Unpack the data set again.")
-    return LabelledImage(image, DEFECT, label) if marks_a_defect(label) else LabelledImage(image, GOOD, None)
+    return [labelled_by_mask(path, path.with_name(f"{path.stem}_label.bmp"), DEFECT) for path in images]
 
 
 KOLEKTOR_SDD = Layout("KolektorSDD", _is_product, _good_images, _test_images)

@@ -8,7 +8,7 @@ a `10301 (copy).png` and a `10301_GT (copy).png`.
 import re
 from pathlib import Path
 
-from line_inspector.datasets.labelled_image import GOOD, LabelledImage, marks_a_defect
+from line_inspector.datasets.labelled_image import LabelledImage, labelled_by_mask
 from line_inspector.datasets.product import Layout
 from line_inspector.errors import InputError
 
@@ -42,14 +42,7 @@ def _labelled(part: Path) -> list[LabelledImage]:
     images = sorted(path for path in part.iterdir() if IMAGE.fullmatch(path.name)) if part.is_dir() else []
     if not images:
         raise InputError("no folder with NNNNN.png images", str(part), "Unpack the data set again.")
-    return [_label(path) for path in images]
-
-
-def _label(image: Path) -> LabelledImage:
-    mask = image.with_name(f"{image.stem}_GT.png")
-    if not mask.is_file():
-        raise InputError(f"has no {mask.name} beside it", str(image), "Unpack the data set again.")
-    return LabelledImage(image, DEFECT, mask) if marks_a_defect(mask) else LabelledImage(image, GOOD, None)
+    return [labelled_by_mask(path, path.with_name(f"{path.stem}_GT.png"), DEFECT) for path in images]
 
 
 KOLEKTOR_SDD_2 = Layout("KolektorSDD2", _is_product, _good_images, _test_images)

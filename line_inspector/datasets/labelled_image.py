@@ -62,6 +62,13 @@ def marks_a_defect(mask: Path) -> bool:
     return bool(_marked(mask).any())
 
 
+def labelled_by_mask(image: Path, mask: Path, defect: str) -> LabelledImage:
+    """Good or of this defect, as its mask says. Raises InputError where there is no mask: every image must have one."""
+    if not mask.is_file():
+        raise InputError(f"has no {mask.name} beside it", str(image), "Unpack the data set again.")
+    return LabelledImage(image, defect, mask) if marks_a_defect(mask) else LabelledImage(image, GOOD, None)
+
+
 def mask_beside(image: Path, masks: Path) -> Path | None:
     """The mask of `image` in the folder `masks`, `<stem>_mask` or `<stem>` with any suffix of images.py, in any case.
 

@@ -5,11 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
 from line_inspector.commands import main, train_run
@@ -20,15 +17,6 @@ from line_inspector.training.options import TrainingOptions
 COMMAND = [sys.executable, "-c", "from line_inspector.commands import main; main()", "train"]
 SMALL = ["--image-size-px", "64", "--patches-per-side", "2", "--batch-size", "4"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-
-
-@pytest.fixture
-def good_dir(tmp_path: Path, draw_frame: Callable[..., np.ndarray]) -> Path:
-    folder = tmp_path / "good"
-    folder.mkdir()
-    for index in range(12):
-        cv2.imwrite(str(folder / f"{index:02d}.png"), draw_frame(index))
-    return folder
 
 
 def _train(*arguments: object) -> subprocess.CompletedProcess[str]:

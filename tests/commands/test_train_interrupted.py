@@ -7,11 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
 from line_inspector.inference.model_directory import read_manifest, read_model_directory
@@ -21,15 +18,6 @@ SMALL = ["--image-size-px", "64", "--patches-per-side", "2", "--batch-size", "4"
 OFTEN = ["--checkpoint-minutes", "0.001"]
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-
-
-@pytest.fixture
-def good_dir(tmp_path: Path, draw_frame: Callable[..., np.ndarray]) -> Path:
-    folder = tmp_path / "good"
-    folder.mkdir()
-    for index in range(12):
-        cv2.imwrite(str(folder / f"{index:02d}.png"), draw_frame(index))
-    return folder
 
 
 def _words(good_dir: Path, out: Path, *more: str) -> list[str]:

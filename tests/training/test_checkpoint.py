@@ -1,12 +1,9 @@
 """An interrupted training goes on as if nothing had been; with anything else than it began with, it is refused."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
 from line_inspector.errors import InputError
@@ -14,7 +11,7 @@ from line_inspector.model.architecture import Architecture
 from line_inspector.training.budget import Budget
 from line_inspector.training.checkpoint import CheckpointFolder
 from line_inspector.training.fit import TrainingPausedError
-from line_inspector.training.good_frames import GoodFrames, read_good_folder
+from line_inspector.training.good_frames import GoodFrames
 from line_inspector.training.model_training import train_model
 from line_inspector.training.options import TrainingOptions
 from line_inspector.training.progress import Progress
@@ -25,15 +22,6 @@ OPTIONS = TrainingOptions(
     checks=3,
     device="cpu",
 )
-
-
-@pytest.fixture
-def good(tmp_path: Path, draw_frame: Callable[..., np.ndarray]) -> GoodFrames:
-    folder = tmp_path / "good"
-    folder.mkdir()
-    for index in range(12):
-        cv2.imwrite(str(folder / f"{index:02d}.png"), draw_frame(index))
-    return read_good_folder(folder, 64)
 
 
 class Run:

@@ -1,13 +1,10 @@
 import hashlib
 import json
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import msgspec
-import numpy as np
 import pytest
 import torch
 
@@ -30,15 +27,6 @@ OPTIONS = TrainingOptions(
     batch_size=4,
     checks=2,
 )
-
-
-@pytest.fixture
-def good(tmp_path: Path, draw_frame: Callable[..., np.ndarray]) -> GoodFrames:
-    folder = tmp_path / "good"
-    folder.mkdir()
-    for index in range(12):
-        cv2.imwrite(str(folder / f"{index:02d}.png"), draw_frame(index))
-    return read_good_folder(folder, 64)
 
 
 def _sha256(model_dir: Path) -> str:

@@ -1,12 +1,9 @@
 """The report inside a model directory: one page, no script, no outside address, and the truth about the model."""
 
 import re
-from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
 from line_inspector.errors import InputError
@@ -14,7 +11,7 @@ from line_inspector.inference.model_directory import read_manifest, read_model_d
 from line_inspector.model.architecture import Architecture
 from line_inspector.training.budget import Budget
 from line_inspector.training.chart import Bars, Line, histogram, line_chart, ticks
-from line_inspector.training.good_frames import GoodFrames, read_good_folder
+from line_inspector.training.good_frames import GoodFrames
 from line_inspector.training.history import MOST_POINTS, History
 from line_inspector.training.model_training import train_model
 from line_inspector.training.options import TrainingOptions
@@ -25,15 +22,6 @@ OPTIONS = TrainingOptions(
     checks=3,
     device="cpu",
 )
-
-
-@pytest.fixture
-def good(tmp_path: Path, draw_frame: Callable[..., np.ndarray]) -> GoodFrames:
-    folder = tmp_path / "good"
-    folder.mkdir()
-    for index in range(12):
-        cv2.imwrite(str(folder / f"{index:02d}.png"), draw_frame(index))
-    return read_good_folder(folder, 64)
 
 
 class _Page(HTMLParser):
