@@ -1,0 +1,126 @@
+"""The whole line: its sections, what they must agree on, and the places and times that follow from them."""
+
+import zlib
+from pathlib import Path
+from urllib.parse import quote
+
+from pydantic import Field, model_validator
+
+from line_inspector.config.belt import BeltSettings
+from line_inspector.config.camera import CameraSettings
+from line_inspector.config.decision import DecisionSettings
+from line_inspector.config.inference import InferenceSettings
+from line_inspector.config.overlay import OverlaySettings
+from line_inspector.config.records import RecordsSettings
+from line_inspector.config.section import FilePath, Name, Section
+from line_inspector.config.simulation import SimulationSettings
+from line_inspector.config.source import GenicamCamera
+from line_inspector.config.training import TrainingSettings
+from line_inspector.config.units import NS_PER_MS, NS_PER_S
+from line_inspector.errors import InputError
+
+LONGEST_TRAVEL_S = 3600
+
+
+class Line(Section):
+    """A whole line."""
+
+    line: Name = Field(description="name of the line")
+    recipe: Name = Field(description="product; the model in service is models/<recipe>/current in data_dir")
+    data_dir: FilePath = Field(description="folder for models, ledger, archive, sockets and logs")
+    belt: BeltSettings
+    cameras: dict[Name, CameraSettings] = Field(min_length=1, max_length=64, description="by name")
+    inference: InferenceSettings = InferenceSettings()
+    decision: DecisionSettings = DecisionSettings()
+    records: RecordsSettings = RecordsSettings()
+    overlay: OverlaySettings = OverlaySettings()
+    training: TrainingSettings = TrainingSettings()
+    simulation: SimulationSettings | None = Field(None, description="only for a simulated line")
+
+    @model_validator(mode="after")
+    def _deadline_after_trigger(self) -> "Line":
+        for name in self.cameras:
+            if self.travel_ns(name) > LONGEST_TRAVEL_S * NS_PER_S:
+                raise ValueError(
+                    f"camera {name}: a part needs {self.travel_ns(name) / NS_PER_S:.0f} s to the gate (to_gate_mm /"
+                    f" speed_mm_s), at most an hour is possible"
+                )
+            if self.deadline_ns(name) <= 0:
+                raise ValueError(
+                    f"camera {name} leaves no time to decide: to_gate_mm / speed_mm_s is shorter than half of"
+                    " decision.gate.window_ms plus decision.margin_ms"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _cameras_answer_before_the_deadline(self) -> "Line":
+        for name, camera in self.cameras.items():
+            longest_ms = self.deadline_ns(name) / NS_PER_MS
+            if isinstance(camera.source, GenicamCamera) and camera.source.fetch_timeout_ms >= longest_ms:
+                raise ValueError(
+                    f"camera {name} may wait {camera.source.fetch_timeout_ms} ms for a frame (fetch_timeout_ms), but"
+                    f" its parts must be decided {longest_ms:.0f} ms after their trigger"
+                )
+        return self
+
+    def camera(self, name: str) -> CameraSettings:
+        """The camera of that name. Raises InputError."""
+        if name not in self.cameras:
+            known = ", ".join(self.cameras)
+            raise InputError(f"no camera '{name}' in the line file", f"line {self.line}", f"Known cameras: {known}")
+        return self.cameras[name]
+
+    def travel_ns(self, camera: str) -> int:
+        """Belt time from camera to gate, in nanoseconds."""
+        return int(self.cameras[camera].to_gate_mm / self.belt.speed_mm_s * NS_PER_S)
+
+    def deadline_ns(self, camera: str) -> int:
+        """Time from trigger to the last moment for a decision, in nanoseconds."""
+        reserve_ms = self.decision.margin_ms + self.decision.gate.window_ms / 2
+        return self.travel_ns(camera) - int(reserve_ms * NS_PER_MS)
+
+    @property
+    def ring_owner(self) -> str:
+        """The name under which frame rings lie in /dev/shm: two lines of one name in two folders keep apart."""
+        return f"{self.line}-{zlib.crc32(str(self.data_dir).encode()):08x}"
+
+    @property
+    def sockets_dir(self) -> Path:
+        """Folder of ZeroMQ sockets and station locks."""
+        return self.data_dir / "run"
+
+    @property
+    def registry_dir(self) -> Path:
+        """Root of the model registry."""
+        return self.data_dir / "models"
+
+    @property
+    def current_model_path(self) -> Path:
+        """The link to the model in service."""
+        return self.registry_dir / self.recipe / "current"
+
+    @property
+    def exports_dir(self) -> Path:
+        """Folder of the OpenVINO exports that the worker makes of this recipe's models; may be emptied at any time."""
+        return self.data_dir / "exports" / self.recipe
+
+    @property
+    def archive_dir(self) -> Path:
+        """Root of archived images."""
+        return self.data_dir / "archive"
+
+    @property
+    def journal_path(self) -> Path:
+        """Decisions on their way to the ledger; survives a crash of the decision station."""
+        return self.data_dir / "decisions.journal"
+
+    @property
+    def world_record_path(self) -> Path:
+        """The simulated world's own record of parts and bins, one JSON document a line."""
+        return self.data_dir / "world.jsonl"
+
+    @property
+    def ledger_url(self) -> str:
+        """SQLAlchemy URL of the ledger."""
+        ledger = self.records.ledger
+        return ledger if "://" in ledger else f"sqlite:///{quote(str(self.data_dir / ledger))}"

@@ -1,0 +1,20 @@
+"""The world of a simulated line."""
+
+from pydantic import Field
+
+from line_inspector.config.section import FilePath, Section
+from line_inspector.config.trigger import SLOWEST_HZ
+
+
+class SimulationSettings(Section):
+    """The world: a conveyor, its triggers, and a record of which part fell into which bin."""
+
+    rate_hz: float = Field(
+        4, ge=SLOWEST_HZ, le=1000, description="parts per second on the belt, on average, per camera"
+    )
+    jitter: float = Field(0.2, ge=0, le=0.9, description="spacing varies by this share, uniformly")
+    defective_share: float = Field(0.15, ge=0, le=1, description="share of defective parts")
+    images: FilePath | None = Field(
+        None, description="data set in MVTec AD layout to put on the belt; rendered parts when left out"
+    )
+    seed: int = Field(0, ge=0, description="seed of everything random in the world")
