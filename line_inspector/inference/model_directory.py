@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import cv2
 import msgspec
 import numpy as np
 import safetensors
@@ -34,16 +33,15 @@ from line_inspector.inference.manifest import (
     decode_manifest,
     encode_manifest,
 )
-from line_inspector.inference.preprocess import COLOUR_ORDER, RESIZE, to_model_input
+from line_inspector.inference.payload import CALIBRATION, FOREGROUND, GOLDEN_SCORES, WEIGHTS, write_payload
+from line_inspector.inference.preprocess import COLOUR_ORDER, RESIZE
 from line_inspector.inference.scale import AS_IT_IS, LIMIT, ScoreScale
 from line_inspector.inference.signed_directory import (
     MANIFEST,
     SignedDirectory,
     partial_of,
     refuse_existing,
-    sha256,
     whole_or_not_at_all,
-    write_file,
     write_manifest,
 )
 from line_inspector.inference.tiling import Mask, Tiling
@@ -52,11 +50,6 @@ from line_inspector.model.adps import ADPS
 from line_inspector.model.architecture import Architecture
 from line_inspector.model.backbones import UNFIT
 
-WEIGHTS = "weights.safetensors"
-CALIBRATION = "calibration"
-FOREGROUND = "foreground.png"
-GOLDEN_SCORES = "golden/scores.json"
-REPORT = "report.html"
 TAKE_ANOTHER = "Train it again, or take the model directory from where it came from."
 
 
@@ -85,7 +78,7 @@ def write_model_directory(
     """
     tiling = tiling or Tiling(WHOLE, model.architecture.image_size_px)
     with whole_or_not_at_all(path) as partial:
-        files = _write_payload(partial, model, tiling, scale, golden_frames, calibration_frames, report)
+        files = write_payload(partial, model, tiling, scale, golden_frames, calibration_frames, report)
         written = datetime.now(UTC)
         manifest = Manifest(
             format_version=FORMAT_VERSION,
@@ -209,50 +202,6 @@ def require_writable(path: Path, size_bytes: int) -> None:
     if free_bytes < size_bytes:
         what = f"{free_bytes / 1e6:.0f} MB are free, a model takes {size_bytes / 1e6:.0f} MB"
         raise InputError(what, str(path), "Free space, or name another folder.")
-
-
-def _write_payload(
-    folder: Path,
-    model: ADPS,
-    tiling: Tiling,
-    scale: ScoreScale,
-    golden_frames: Sequence[NDArray[np.uint8]],
-    calibration_frames: Sequence[NDArray[np.uint8]],
-    report: bytes,
-) -> dict[str, str]:
-    """Write everything but the manifest; return sha256 by relative path."""
-    for name in ("golden", CALIBRATION):
-        (folder / name).mkdir(parents=True)
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    payload = {WEIGHTS: safetensors.torch.save(state)}
-    scores = {}
-    for number, frame in enumerate(golden_frames):
-        name = f"{number:02d}.png"
-        payload[f"golden/{name}"] = cv2.imencode(".png", frame)[1].tobytes()
-        scores[name] = scale.of(_score(model, frame, tiling))
-    payload[GOLDEN_SCORES] = msgspec.json.format(msgspec.json.encode(scores), indent=2) + b"\n"
-    for number, image in enumerate(calibration_frames):
-        payload[f"{CALIBRATION}/{number:03d}.png"] = cv2.imencode(".png", image[:, :, ::-1])[1].tobytes()
-    if report:
-        payload[REPORT] = report
-    if tiling.foreground is not None:
-        payload[FOREGROUND] = cv2.imencode(".png", tiling.foreground.astype(np.uint8) * 255)[1].tobytes()
-    for relative, content in payload.items():
-        write_file(folder / relative, content)
-    return {relative: sha256(content) for relative, content in payload.items()}
-
-
-def _score(model: ADPS, frame: NDArray[np.uint8], tiling: Tiling) -> float:
-    device = model.mean.device
-    training = model.training
-    model.eval()
-    with torch.inference_mode():
-        region = to_model_input(frame, tiling.size_px, tiling.view)
-        tiles = torch.from_numpy(tiling.tiles(region[None])).to(device)
-        maps = [model.anomaly_map(model.normalise(tile)) for tile in torch.split(tiles, 1)]
-        score = float(tiling.join(torch.cat(maps)).amax())
-    model.train(training)
-    return score
 
 
 def _directory(path: Path) -> SignedDirectory:

@@ -10,7 +10,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from line_inspector.inference.model_directory import WEIGHTS, read_manifest
+from line_inspector.inference.model_directory import read_manifest
+from line_inspector.inference.payload import WEIGHTS
 from line_inspector.model.forging import Forger
 from line_inspector.training.budget import Budget
 from line_inspector.training.good_frames import GoodFrames

@@ -15,13 +15,13 @@ from mutations import Damage, damages, files_below
 from line_inspector.errors import InputError
 from line_inspector.inference.load import load_verified_engine
 from line_inspector.inference.model_directory import (
-    GOLDEN_SCORES,
     read_calibration_frames,
     read_golden,
     read_manifest,
     read_model_directory,
     write_model_directory,
 )
+from line_inspector.inference.payload import GOLDEN_SCORES
 from line_inspector.model.adps import ADPS
 from line_inspector.model.architecture import Architecture
 

@@ -16,12 +16,12 @@ from line_inspector.inference.build import build_engine
 from line_inspector.inference.engine import Finding, FrameFault
 from line_inspector.inference.load import load_verified_engine
 from line_inspector.inference.model_directory import (
-    FOREGROUND,
     read_manifest,
     read_model_directory,
     read_tiling,
     write_model_directory,
 )
+from line_inspector.inference.payload import FOREGROUND
 from line_inspector.inference.preprocess import to_model_input
 from line_inspector.inference.tiling import Tiling
 from line_inspector.inference.torch_engine import TorchEngine

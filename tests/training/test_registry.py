@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from line_inspector.errors import InputError
-from line_inspector.inference.model_directory import GOLDEN_SCORES, read_model_directory, write_model_directory
+from line_inspector.inference.model_directory import read_model_directory, write_model_directory
+from line_inspector.inference.payload import GOLDEN_SCORES
 from line_inspector.model.adps import ADPS
 from line_inspector.training.registry import Registry, list_recipes
 

@@ -157,16 +157,16 @@ def test_frames_that_set_the_threshold_are_handed_on_and_never_trained_on(
 def test_a_stop_after_the_training_publishes_nothing_either(
     frames: list[Path], registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from line_inspector.training import retrain as module
+    from line_inspector.training import contest
 
     stopped: list[bool] = []
-    tried = module.try_engine
+    tried = contest.try_engine
 
     def stop_in_the_trial(*arguments: object) -> object:
         stopped.append(True)
         return tried(*arguments)
 
-    monkeypatch.setattr(module, "try_engine", stop_in_the_trial)
+    monkeypatch.setattr(contest, "try_engine", stop_in_the_trial)
     report = run(frames, registry, steps=40, cancelled=lambda: bool(stopped))
     assert report.candidate and "stopped" in report.promotion.reasons[0]
     assert registry.in_service() is None
