@@ -6,9 +6,17 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from line_inspector.commands.train_view import read_view
+from line_inspector.commands.train_view import (
+    ONE_TILE,
+    WHOLE_FRAME,
+    Foreground,
+    Roi,
+    TileGrid,
+    TileOverlap,
+    read_view,
+)
 from line_inspector.errors import InputError
-from line_inspector.inference.view import MOST_OVERLAP, WHOLE
+from line_inspector.inference.view import WHOLE
 from line_inspector.model.architecture import Architecture
 from line_inspector.model.configurations import CONFIGURATIONS, DEFAULT
 from line_inspector.training.budget import Budget
@@ -106,18 +114,10 @@ def train(
         ),
     ] = None,
     textures: Annotated[Path | None, typer.Option(help="Folder of further textures for forging, such as DTD.")] = None,
-    roi: Annotated[
-        str, typer.Option(help="Region of interest: left, top, width, height as shares of the frame, 0 to 1.")
-    ] = "0,0,1,1",
-    tiles: Annotated[
-        str, typer.Option(help="Rows x columns of overlapping tiles, each of the model's size, for small defects.")
-    ] = "1x1",
-    tile_overlap: Annotated[
-        float, typer.Option(min=0.0, max=MOST_OVERLAP, help="Of neighbouring tiles, as a share of their side.")
-    ] = WHOLE.overlap,
-    foreground: Annotated[
-        str, typer.Option(help="Where an anomaly counts: none (anywhere), auto, or a mask image of a whole frame.")
-    ] = "none",
+    roi: Roi = WHOLE_FRAME,
+    tiles: TileGrid = ONE_TILE,
+    tile_overlap: TileOverlap = WHOLE.overlap,
+    foreground: Foreground = "none",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = DEFAULTS.device,
     threads: Annotated[int | None, typer.Option(min=1, max=256, help="Of PyTorch; one per core unless told.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1)] = DEFAULTS.seed,

@@ -1,11 +1,26 @@
-"""The options of `train` that say what the model looks at."""
+"""The options of `train`, and of `forge`, that say what the model looks at."""
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+import typer
 
 from line_inspector.errors import InputError
-from line_inspector.inference.view import View
+from line_inspector.inference.view import MOST_OVERLAP, View
+
+WHOLE_FRAME = "0,0,1,1"
+ONE_TILE = "1x1"
+Roi = Annotated[str, typer.Option(help="Region of interest: left, top, width, height as shares of the frame, 0 to 1.")]
+TileGrid = Annotated[
+    str, typer.Option(help="Rows x columns of overlapping tiles, each of the model's size, for small defects.")
+]
+TileOverlap = Annotated[
+    float, typer.Option(min=0.0, max=MOST_OVERLAP, help="Of neighbouring tiles, as a share of their side.")
+]
+Foreground = Annotated[
+    str, typer.Option(help="Where an anomaly counts: none (anywhere), auto, or a mask image of a whole frame.")
+]
 
 KINDS: dict[str, Literal["none", "auto", "file"]] = {"none": "none", "auto": "auto"}
 TILES = re.compile(r"(\d{1,2})[xX](\d{1,2})")

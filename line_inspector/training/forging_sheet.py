@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from line_inspector.model.defects import DEFECTS
 from line_inspector.model.forging import Forger, Sample
 from line_inspector.model.perlin import Mask
+from line_inspector.training.tiles import Images, everywhere
 
 TILE_PX = 160
 GAP_PX = 6
@@ -18,42 +19,48 @@ EXAMPLES = 3  # of each kind
 BACKGROUND = (250, 250, 250)
 INK = (40, 40, 40)
 OUTLINE_COLOUR = (40, 40, 230)
+FOREGROUND_COLOUR = (60, 170, 60)
 
 Pixels = NDArray[np.uint8]
-Forge = Callable[[np.random.Generator, Pixels], Sample]
+Forge = Callable[[np.random.Generator, Pixels, Mask | None], Sample]
 
 
-def draw_forging_sheet(forger: Forger, images: Sequence[Pixels], seed: int) -> Pixels:
+def draw_forging_sheet(
+    forger: Forger, images: Images, seed: int, within: Callable[[int], Mask | None] = everywhere
+) -> Pixels:
     """Draw the sheet, uint8 BGR: a row per kind, each forgery beside the image it was forged on, its mask outlined.
 
-    `images` are good ones, uint8 RGB (S, S, 3), at least one.
+    `images` are good ones, uint8 RGB (S, S, 3), at least one. `within` says by an image's index where on it something
+    may be forged; where that is not everywhere, it is outlined, too.
     """
     kinds: dict[str, Forge] = {defect.__name__: partial(forger.forge_with, defect) for defect in DEFECTS}
     kinds["texture (DRAEM)"] = partial(forger.forge_with, forger.blend)
-    rows = [_row(name, forge, images, [seed, number]) for number, (name, forge) in enumerate(kinds.items())]
+    rows = [_row(name, forge, images, within, [seed, number]) for number, (name, forge) in enumerate(kinds.items())]
     half = (len(rows) + 1) // 2
     columns = rows[:half], rows[half:] + [np.full_like(rows[0], BACKGROUND[0])] * (2 * half - len(rows))
     return np.hstack([np.vstack(column) for column in columns])
 
 
-def _row(name: str, forge: Forge, images: Sequence[Pixels], seed: Sequence[int]) -> Pixels:
+def _row(name: str, forge: Forge, images: Images, within: Callable[[int], Mask | None], seed: Sequence[int]) -> Pixels:
     rng = np.random.default_rng(seed)
     tiles = []
     for _ in range(EXAMPLES):
-        image = images[int(rng.integers(len(images)))]
-        forged, mask = forge(rng, image)
-        tiles += [_tile(image, None), _tile(forged, mask)]
+        index = int(rng.integers(len(images)))
+        image, counts = images[index], within(index)
+        forged, mask = forge(rng, image, counts)
+        gap = np.full((TILE_PX, GAP_PX, 3), BACKGROUND, np.uint8)
+        tiles += [gap, _tile(image, counts, FOREGROUND_COLOUR), _tile(forged, mask, OUTLINE_COLOUR)]
     pictures = np.hstack([*tiles, np.full((TILE_PX, GAP_PX, 3), BACKGROUND, np.uint8)])
     label = np.full((LABEL_PX, pictures.shape[1], 3), BACKGROUND, np.uint8)
     cv2.putText(label, name.replace("_", " "), (GAP_PX, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.5, INK, 1, cv2.LINE_AA)
     return np.vstack([label, pictures])
 
 
-def _tile(image: Pixels, mask: Mask | None) -> Pixels:
-    """One image, RGB (S, S, 3), as a BGR tile: an original with a gap before it, a forgery with its mask outlined."""
+def _tile(image: Pixels, mask: Mask | None, colour: tuple[int, int, int]) -> Pixels:
+    """One image, RGB (S, S, 3), as a BGR tile, with the mask outlined where there is one."""
     picture = np.asarray(cv2.resize(image[:, :, ::-1], (TILE_PX, TILE_PX), interpolation=cv2.INTER_AREA), np.uint8)
     if mask is None:
-        return np.hstack([np.full((TILE_PX, GAP_PX, 3), BACKGROUND, np.uint8), picture])
+        return picture
     large = cv2.resize(mask.astype(np.uint8), (TILE_PX, TILE_PX), interpolation=cv2.INTER_NEAREST_EXACT)
     outlines, _ = cv2.findContours(large, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return np.asarray(cv2.drawContours(picture.copy(), outlines, -1, OUTLINE_COLOUR, 1), np.uint8)
+    return np.asarray(cv2.drawContours(picture.copy(), outlines, -1, colour, 1), np.uint8)
