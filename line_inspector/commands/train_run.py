@@ -1,7 +1,8 @@
 """What `train` does: reads the images, trains, alone or in a team of processes, and tells what came of it."""
 
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import msgspec
@@ -23,7 +24,8 @@ from line_inspector.training.options import TrainingOptions
 from line_inspector.training.progress import Progress, show_progress
 from line_inspector.training.promise import promise_for
 from line_inspector.training.promotion import Margins
-from line_inspector.training.team import Team, joined_team
+from line_inspector.training.team import Team, joined_team, will_lead
+from line_inspector.training.training_lock import training_lock
 
 WEAK = (
     "warning: this model does not tell forged defects from good parts (image AUROC {:.3f}, 0.5 is chance)."
@@ -45,8 +47,7 @@ def run(
 ) -> None:
     """Train and print the outcome. Raises typer.Exit when paused by a signal, InputError for bad input."""
     refuse_existing(out)
-    checkpoint = _checkpoint(out, checkpoint_minutes, resume)
-    with joined_team(options.device) as team:
+    with _alone_at(out, checkpoint_minutes, resume) as checkpoint, joined_team(options.device) as team:
         if resume and checkpoint and not checkpoint.exists and team.leads:
             print(f"There is no checkpoint in {checkpoint.path}: training from the beginning.", file=sys.stderr)
         try:
@@ -60,13 +61,20 @@ def run(
             _report(manifest, out, checkpoint, json)
 
 
+@contextmanager
+def _alone_at(out: Path, checkpoint_minutes: float, resume: bool) -> Iterator[CheckpointFolder | None]:
+    """The checkpoint of `out`, which no other training has. The leader asks, before the others wait for it."""
+    with training_lock(out) if will_lead() else nullcontext():
+        yield _checkpoint(out, checkpoint_minutes, resume)
+
+
 def _checkpoint(out: Path, minutes: float, resume: bool) -> CheckpointFolder | None:
     if not minutes:
         if resume:
             raise InputError("no checkpoint is kept", "--resume and --checkpoint-minutes 0", "Give one of them.")
         return None
     checkpoint = CheckpointFolder(out, every_s=60.0 * minutes)
-    if not resume:
+    if not resume and will_lead():
         checkpoint.require_none()
     return checkpoint
 

@@ -82,6 +82,11 @@ class Team:
 ALONE = Team()
 
 
+def will_lead() -> bool:
+    """Whether this process will be the leader; known before it joins a team."""
+    return not dist.is_torchelastic_launched() or int(os.environ["RANK"]) == 0
+
+
 @contextmanager
 def joined_team(device: str) -> Iterator[Team]:
     """The team that torchrun has started, or ALONE without torchrun; on CUDA, each process takes its own GPU.

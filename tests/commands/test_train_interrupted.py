@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,6 +93,25 @@ def test_resume_without_a_checkpoint_begins_and_says_so(good_dir: Path, tmp_path
     assert done.returncode == 0
     assert "training from the beginning" in done.stderr
     assert read_manifest(tmp_path / "m").lineage["steps"] == 2  # 6 images of 12 are trained on, in batches of 4
+
+
+def test_a_second_training_of_one_model_is_refused_while_the_first_one_lives(good_dir: Path, tmp_path: Path) -> None:
+    out = tmp_path / "m"
+    words = _words(good_dir, out, "--minutes", "30", *OFTEN)
+    command = [sys.executable, *words]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=ENVIRONMENT) as first:
+        assert first.stderr is not None and first.stderr.readline()  # it has begun
+        for again in (words, [*words, "--resume"], _words(good_dir, tmp_path / "good" / ".." / "m", "--steps", "1")):
+            second = _run(again)
+            assert second.returncode == 2
+            assert "another training is about to write this model" in second.stderr
+            assert len(second.stderr.strip().splitlines()) == 1
+        first.kill()
+    assert (tmp_path / ".m.lock").exists()
+    shutil.rmtree(tmp_path / ".m.checkpoint")
+    after = _run(_words(good_dir, out, "--steps", "1"))
+    assert after.returncode == 0, after.stderr
+    assert not list(tmp_path.glob(".*"))
 
 
 @pytest.mark.slow
