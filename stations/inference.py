@@ -17,12 +17,14 @@ from line_inspector.config import Line
 from line_inspector.errors import InputError
 from line_inspector.inference.batching import choose_batch
 from line_inspector.inference.engine import Engine
+from line_inspector.inference.export_cache import prune_exports
 from line_inspector.inference.inspection import fault, inspect
 from line_inspector.inference.load import load_verified_engine, load_verified_openvino_engine
 from line_inspector.inference.swap import ModelWatch
 from line_inspector.messages import Fault, FrameReady, Reason, Verdict
 from line_inspector.ring import RingReader
 from line_inspector.streams import FAULTS, FRAMES, VERDICTS
+from line_inspector.training.registry import Registry
 
 VERDICT_TRANSIT_NS = 5_000_000
 
@@ -111,9 +113,11 @@ class Worker:
 def _load(line: Line, folder: Path) -> Engine:
     settings = line.inference
     if settings.engine == "openvino":
-        return load_verified_openvino_engine(
+        engine = load_verified_openvino_engine(
             folder, line.exports_dir, settings.threads, max_batch_size=settings.max_batch
         )
+        prune_exports(line.exports_dir, {folder.name, *Registry(line.registry_dir, line.recipe).at_hand()})
+        return engine
     return load_verified_engine(folder, settings.device, max_batch_size=settings.max_batch)
 
 

@@ -79,6 +79,10 @@ class Registry:
         except OSError:
             return None
 
+    def at_hand(self) -> set[str]:
+        """Name the version in service, and the one that a rollback would bring back."""
+        return set(_in_service_stack(self._history(), self.in_service())[-2:])
+
     def entries(self) -> list[Entry]:
         """List the versions, oldest first."""
         if not self.folder.is_dir():

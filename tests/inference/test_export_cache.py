@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -11,12 +12,15 @@ import numpy as np
 import pytest
 from exported import ExportedModel
 
+from line_inspector.config import Line
 from line_inspector.errors import InputError
 from line_inspector.inference.engine import Engine
+from line_inspector.inference.export_cache import prune_exports
 from line_inspector.inference.load import load_verified_engine, load_verified_openvino_engine
 from line_inspector.inference.model_directory import read_golden
 from line_inspector.inference.swap import ModelWatch
 from line_inspector.line_file import parse_line
+from line_inspector.training.registry import Registry
 from stations.inference import prepare
 
 PATIENCE_S = 120.0
@@ -56,27 +60,56 @@ def test_an_export_of_another_model_is_made_again_and_the_swap_brings_the_right_
     assert scores(engine, frames) == pytest.approx(expected, abs=1e-5)
 
 
-def test_the_station_runs_what_its_line_file_asks_for(exported_model: ExportedModel, tmp_path: Path) -> None:
-    line = parse_line(
+def openvino_line(folder: Path) -> Line:
+    """A line whose data are in `folder`."""
+    return parse_line(
         {
             "line": "l",
             "recipe": "disc",
-            "data_dir": str(tmp_path),
+            "data_dir": str(folder),
             "belt": {"speed_mm_s": 250},
             "cameras": {"top": {"source": {"kind": "simulated"}, "trigger": {"kind": "line"}, "to_gate_mm": 300}},
             "inference": {"engine": "openvino"},
         },
-        tmp_path / "line.yaml",
+        folder / "line.yaml",
     )
-    shutil.copytree(exported_model.model_dir, line.registry_dir / "disc" / "v7")
-    line.current_model_path.symlink_to("v7")
+
+
+def test_the_station_runs_what_its_line_file_asks_for_and_keeps_the_exports_that_may_be_served(
+    exported_model: ExportedModel, write_tiny_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    line = openvino_line(tmp_path)
+    registry = Registry(line.registry_dir, line.recipe)
+    for version in ("v5", "v6"):
+        registry.publish(write_tiny_model(tmp_path / version, version=version))
+    registry.publish(exported_model.model_dir)
     shutil.copytree(exported_model.cache, line.exports_dir)
+    for version in ("v5", "v6", "v7.1"):
+        shutil.copytree(exported_model.export, line.exports_dir / version)
+    (line.exports_dir / ".v7.1.123.partial").mkdir()
     export = line.exports_dir / "v7"
     before = {path: path.stat().st_mtime_ns for path in export.iterdir()}
     prepared = prepare(line)
     prepared.watch.close()
     assert prepared.engine is not None and prepared.engine.version == "v7"
     assert {path: path.stat().st_mtime_ns for path in export.iterdir()} == before  # read, not made again
+    assert {path.name for path in line.exports_dir.iterdir()} == {"v6", "v7", ".v7.lock"}
+
+
+def test_an_export_that_somebody_uses_is_not_removed(exported_model: ExportedModel, tmp_path: Path) -> None:
+    cache = tmp_path / "exports"
+    shutil.copytree(exported_model.cache, cache)
+    shutil.copytree(exported_model.export, cache / "v4")
+    (cache / ".v4.123.partial").mkdir()
+    holding = "import fcntl, sys; lock = open(sys.argv[1], 'w'); fcntl.flock(lock, fcntl.LOCK_EX); print(); input()"
+    command = [sys.executable, "-u", "-c", holding, str(cache / ".v4.lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
+        assert reader.stdout is not None and reader.stdout.readline()
+        prune_exports(cache, {"v7"})
+        assert {path.name for path in cache.iterdir()} == {"v4", "v7", ".v4.123.partial", ".v4.lock", ".v7.lock"}
+        reader.kill()
+    prune_exports(cache, {"v7"})
+    assert {path.name for path in cache.iterdir()} == {"v7", ".v7.lock"}
 
 
 def test_with_one_thread_the_caller_does_all_the_work(exported_model: ExportedModel) -> None:

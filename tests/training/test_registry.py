@@ -59,7 +59,9 @@ def test_a_damaged_version_is_listed_with_its_fault(registry: Registry, publish:
 def test_rollback_goes_back_in_the_order_of_service(registry: Registry, publish: Callable[..., str]) -> None:
     for version in ("v1", "v2", "v3"):
         publish(version)
+    assert registry.at_hand() == {"v2", "v3"}
     assert registry.rollback() == "v2"
+    assert registry.at_hand() == {"v1", "v2"}
     publish("v4")
     assert registry.rollback() == "v2"  # v3 was rolled back: it is not what v4 replaced
     assert registry.rollback() == "v1"
