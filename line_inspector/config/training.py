@@ -15,7 +15,12 @@ class TrainingSettings(Section):
     )
     minutes: float = Field(30, gt=0, le=1440, description="training time")
     threads: int = Field(1, ge=1, le=256, description="CPU threads of the trainer")
-    min_frames: int = Field(40, ge=10, le=1_000_000, description="fewest logged good frames to train on")
+    min_frames: int = Field(
+        40,
+        ge=10,
+        le=1_000_000,
+        description="fewest logged good frames to train on; a promise of 2 % takes about 135, whatever this says",
+    )
     max_frames: int = Field(2000, ge=10, le=1_000_000, description="most logged good frames to train on, newest first")
     false_reject_rate: float | None = Field(
         None,

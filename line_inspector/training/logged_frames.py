@@ -1,5 +1,6 @@
 """Good frames that the line has logged: read as the model in service looks at them, some of them kept for the trial."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,13 +9,14 @@ import torch
 
 from line_inspector.errors import InputError
 from line_inspector.images import read_image
-from line_inspector.inference.model_directory import read_calibration_frames, read_tiling
+from line_inspector.inference.model_directory import read_calibration_frames, read_manifest, read_tiling
 from line_inspector.inference.preprocess import to_model_input
 from line_inspector.inference.tiling import Tiling
 from line_inspector.inference.view import WHOLE
 from line_inspector.training.good_frames import FEWEST_IMAGES, GoodFrames
 from line_inspector.training.model_building import build_forger
 from line_inspector.training.options import TrainingOptions
+from line_inspector.training.promise import best_rate, good_images_needed, images_needed, most_for_calibration
 from line_inspector.training.region_forging import RegionForger
 from line_inspector.training.samples import Batch, to_batch
 from line_inspector.training.selection import forged_choice_set
@@ -53,6 +55,30 @@ def hold_out_for_trial(good: GoodFrames) -> tuple[GoodFrames, GoodFrames]:
     """Split into frames to train on and frames to try on."""
     training, trial = hold_out(good.pixels, TRIAL_SHARE, FEWEST_TRIAL_FRAMES, len(good) // 2, "trial")
     return good.part(training), good.part(trial[:MOST_TRIAL_FRAMES])
+
+
+def require_enough(logged: GoodFrames, training: GoodFrames, parent: Path | None, asked_rate: float | None) -> None:
+    """Raise InputError, with their number, where too few frames are left to train on for the promise of the night.
+
+    That is `asked_rate`, the line file's, or else what `parent` promises; without either, the frames say what can be.
+    """
+    rate = asked_rate
+    if rate is None and parent is not None:
+        rate = read_manifest(parent).calibration.get("false_reject_rate")
+    missing = 0 if rate is None else good_images_needed(images_needed(rate)) - len(training)
+    if missing <= 0:
+        return
+    takes = len(logged) + math.ceil(missing / (1.0 - TRIAL_SHARE))
+    supported = math.ceil(1000 * best_rate(most_for_calibration(len(training)))) / 1000
+    what = (
+        f"{len(logged)} different logged good frames, {len(logged) - len(training)} of them for the trial, cannot"
+        f" promise {rate:.2%} false rejects: that takes about {takes}"
+    )
+    remedy = (
+        "The model in service stays. Let the line run longer, raise records.accept_sample, or set"
+        f" training.false_reject_rate to {supported:g}."
+    )
+    raise InputError(what, "logged frames", remedy)
 
 
 def trial_images(trial: GoodFrames, options: TrainingOptions) -> Batch:

@@ -12,7 +12,12 @@ from line_inspector.errors import InputError
 from line_inspector.inference.model_directory import read_architecture, read_manifest
 from line_inspector.training.budget import Budget
 from line_inspector.training.contest import STOPPED, Contest, hold_contest
-from line_inspector.training.logged_frames import hold_out_for_trial, read_logged_frames, trial_images
+from line_inspector.training.logged_frames import (
+    hold_out_for_trial,
+    read_logged_frames,
+    require_enough,
+    trial_images,
+)
 from line_inspector.training.model_training import train_model
 from line_inspector.training.options import TrainingOptions
 from line_inspector.training.progress import Progress
@@ -67,6 +72,7 @@ def retrain(
         parent, options = _parent(registry, options)
         good, unreadable = read_logged_frames(frames, parent, options.architecture.image_size_px)
         training, trial = hold_out_for_trial(good)
+        require_enough(good, training, parent, options.false_reject_rate)
         model = folder / "model"
         manifest = train_model(
             training, model, options, budget, parent=parent, on_progress=on_progress, cancelled=cancelled
