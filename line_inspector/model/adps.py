@@ -16,11 +16,15 @@ from line_inspector.model.student import PatchStudent
 
 
 class Output(NamedTuple):
-    """logits (B, 2, H, W); teacher and student per stage, shallow to deep, (B, C, H / stride, W / stride)."""
+    """logits (B, 2, H, W); teacher and student per stage, shallow to deep, (B, C, H / stride, W / stride).
+
+    `novelty` (B, 1, h, w) of the same part of the image; None where the model has none.
+    """
 
     logits: Tensor
     teacher: list[Tensor]
     student: list[Tensor]
+    novelty: Tensor | None
 
 
 class Windows(NamedTuple):
@@ -77,14 +81,15 @@ class ADPS(nn.Module):
         """uint8 RGB (B, 3, H, W) -> float, as the backbone's ImageNet weights expect."""
         return (frames.to(self.mean.dtype) / 255.0 - self.mean) / self.std
 
-    def forward(self, images: Tensor, windows: Windows | None = None) -> Output:
+    def forward(self, images: Tensor, windows: Windows | None = None, sources: Tensor | None = None) -> Output:
         """Normalised (B, 3, H, W) -> logits and both sides' features, of the windows only where some are given.
 
         The teacher sees the whole image in any case; windows spare the student and the segmentation the rest.
+        `sources` (B,): which training images they are, see novelty.py.
         """
         with torch.no_grad():
             teacher: list[Tensor] = self.teacher(images)
-            novelty = None if self.novelty is None else self.novelty(teacher)
+            novelty = None if self.novelty is None else self.novelty(teacher, sources)
         if windows is not None:
             novelty = None if novelty is None else windows.crop(novelty, images.shape[-1])
             teacher = [windows.crop(features, images.shape[-1]) for features in teacher]
@@ -92,16 +97,25 @@ class ADPS(nn.Module):
         student: list[Tensor] = self.student(images)
         size = (images.shape[-2], images.shape[-1])
         if self.segmentation is None:
-            return Output(distance_logits(teacher, student, size), teacher, student)
+            return Output(distance_logits(teacher, student, size), teacher, student, None)
         compared = [c(t, s) for c, t, s in zip(self.comparisons, teacher, student, strict=True)]
         if novelty is not None:
             compared = [beside(features, novelty) for features in compared]
-        return Output(self.segmentation(compared, size), teacher, student)
+        return Output(self.segmentation(compared, size), teacher, student, novelty)
 
     def anomaly_map(self, images: Tensor) -> Tensor:
-        """Normalised (B, 3, H, W) -> (B, H, W), 0..1: probability of an anomaly, smoothed. Its maximum is the score."""
-        probability = self(images).logits.softmax(dim=1)[:, 1:]
-        return gaussian_blur(probability, self.architecture.sigma_px)[:, 0]
+        """Normalised (B, 3, H, W) -> (B, H, W), 0..1: probability of an anomaly, smoothed. Its maximum is the score.
+
+        The segmentation has learned from forgeries, and the novelty knows none, so what each says counts by itself: the
+        logit of an anomaly is the segmentation's plus `novelty_weight` times the novelty.
+        """
+        logits, _, _, novelty = self(images)
+        anomaly = logits[:, 1:] - logits[:, :1]
+        if novelty is not None:
+            size = (images.shape[-2], images.shape[-1])
+            upsampled = F.interpolate(novelty.float(), size=size, mode="bilinear", align_corners=False)
+            anomaly = anomaly + self.architecture.novelty_weight * upsampled
+        return gaussian_blur(anomaly.sigmoid(), self.architecture.sigma_px)[:, 0]
 
 
 def gaussian_blur(maps: Tensor, sigma_px: float) -> Tensor:

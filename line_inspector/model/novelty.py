@@ -10,17 +10,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+NO_IMAGE = -1
+
 
 class Novelty(nn.Module):
     """Distance of neighbourhoods to the nearest of `centres` (K, C), by the `mean` and `deviation` of good parts' own.
 
     A neighbourhood is 3 x 3 features of every stage but the shallowest, as in Roth et al., "Towards Total Recall in
-    Industrial Anomaly Detection", CVPR 2022, which compares them with thousands. All three are set before training.
+    Industrial Anomaly Detection", CVPR 2022. All three are set before training (training/novelty_fitting.py).
+
+    `sources` (K,) says which training image each centre was taken from, NO_IMAGE where that is not known. A training
+    image must not be compared with itself, or the segmentation would learn that good parts have no novelty at all,
+    which is not so of any part that comes later. Not saved with the model: only its own training knows these images.
     """
 
     centres: Tensor
     mean: Tensor
     deviation: Tensor
+    sources: Tensor
 
     def __init__(self, count: int, channels: Sequence[int]) -> None:
         super().__init__()
@@ -28,23 +35,36 @@ class Novelty(nn.Module):
         self.register_buffer("centres", torch.zeros(count, sum(channels[self.first :])))
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("deviation", torch.ones(()))
+        self.register_buffer("sources", torch.full((count,), NO_IMAGE), persistent=False)
 
     def neighbourhoods(self, stages: Sequence[Tensor]) -> Tensor:
-        """All stages, shallow to deep, (B, C_i, h_i, w_i) -> (B, h, w, C), as large as the shallowest."""
-        used = [F.avg_pool2d(f.float(), 3, stride=1, padding=1, count_include_pad=False) for f in stages[self.first :]]
+        """All stages, shallow to deep, (B, C_i, h_i, w_i) -> (B, h, w, C), as large as the shallowest.
+
+        Zeros beyond the border count as features: what lies there is shaped by the network's own padding and varies
+        most among good parts, and so weighs less (docs/benchmarks.md).
+        """
+        used = [F.avg_pool2d(f.float(), 3, stride=1, padding=1) for f in stages[self.first :]]
         size = (used[0].shape[-2], used[0].shape[-1])
         deeper = [F.interpolate(f, size=size, mode="bilinear", align_corners=False) for f in used[1:]]
         return torch.cat([used[0], *deeper], dim=1).permute(0, 2, 3, 1)
 
-    def distances(self, neighbourhoods: Tensor) -> Tensor:
-        """(..., C) -> (...): Euclidean distance to the nearest centre."""
+    def distances(self, neighbourhoods: Tensor, sources: Tensor | None = None) -> Tensor:
+        """(B, ..., C) -> (B, ...): Euclidean distance to the nearest centre.
+
+        `sources` (B,): the training image that each comes from, whose own centres are then left out.
+        """
         with torch.autocast(neighbourhoods.device.type, enabled=False):
             nearness = 2.0 * neighbourhoods @ self.centres.T - self.centres.square().sum(dim=1)
+            if sources is not None:
+                own = (sources[:, None] == self.sources) & (self.sources != NO_IMAGE)  # (B, K)
+                own &= ~own.all(dim=1, keepdim=True)  # the only image there is has nothing else to be compared with
+                nearness = nearness.masked_fill(own.view(len(own), *[1] * (nearness.dim() - 2), -1), -torch.inf)
             return (neighbourhoods.square().sum(dim=-1) - nearness.amax(dim=-1)).clamp(min=1e-6).sqrt()
 
-    def forward(self, stages: Sequence[Tensor]) -> Tensor:
+    def forward(self, stages: Sequence[Tensor], sources: Tensor | None = None) -> Tensor:
         """All stages, shallow to deep -> (B, 1, h, w): on good parts 0 on average, with a deviation of 1."""
-        return ((self.distances(self.neighbourhoods(stages)) - self.mean) / self.deviation).unsqueeze(1)
+        distances = self.distances(self.neighbourhoods(stages), sources)
+        return ((distances - self.mean) / self.deviation).unsqueeze(1)
 
 
 def beside(features: Tensor, novelty: Tensor) -> Tensor:

@@ -130,7 +130,7 @@ class Learner:
         images = self.model.normalise(batch.images.to(device, non_blocking=True))
         masks = batch.masks.to(device, non_blocking=True)
         with torch.autocast(device.type, self._autocast_type, enabled=self._autocast_type is not None):
-            output = self.model(images, windows)
+            output = self.model(images, windows, batch.sources.to(device))
         if windows is not None:
             masks = windows.crop(masks, masks.shape[-1])
         focal = focal_loss(output.logits, masks, self.options.focal_gamma)

@@ -87,4 +87,4 @@ def trial_images(trial: GoodFrames, options: TrainingOptions) -> Batch:
     forged = forged_choice_set(trial.pixels, RegionForger(forger, trial.tiling), options.seed)
     is_forged = forged.masks.flatten(1).any(dim=1)
     good = to_batch(list(trial.pixels), [np.zeros(trial.pixels.shape[1:3], np.bool_)] * len(trial))
-    return Batch(torch.cat([good.images, forged.images[is_forged]]), torch.cat([good.masks, forged.masks[is_forged]]))
+    return Batch(*(torch.cat([of_good, of_forged[is_forged]]) for of_good, of_forged in zip(good, forged, strict=True)))

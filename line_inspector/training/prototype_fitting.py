@@ -1,6 +1,7 @@
-"""The prototypes of a model's stages, from the good images that it is trained on: k-means over teacher features."""
+"""What good parts look like to a model's teacher, found before its training: prototypes, and the novelty's centres."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,46 +10,72 @@ from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
 
 from line_inspector.model.adps import ADPS
+from line_inspector.model.novelty import Novelty
 from line_inspector.model.prototypes import Prototypes
-from line_inspector.training.tiles import Images
+from line_inspector.training.coreset import find_coreset
+from line_inspector.training.tiles import Images, frame_of
 
 MOST_IMAGES = 300
 MOST_VECTORS = 40_000  # of each stage
 BATCH = 8
+ROWS = 2048
 
-Pixels = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
 
 
-def fit_prototypes(model: ADPS, pixels: Images, seed: int) -> None:
+class _Drawn(NamedTuple):
+    """Some feature vectors, (N, C), and which image each comes from, (N,)."""
+
+    vectors: Vectors
+    sources: NDArray[np.int64]
+
+
+def fit_prototypes(model: ADPS, images: Images, seed: int) -> None:
     """Set the prototypes and the novelty of `model`, if it has them, from good images, uint8 RGB (S, S, 3) each."""
     of_stages = [m for m in model.comparisons.modules() if isinstance(m, Prototypes)]
     if not of_stages and model.novelty is None:
         return
-    rng = np.random.default_rng([seed, 5])
-    chosen = np.stack([pixels[int(index)] for index in np.sort(rng.permutation(len(pixels))[:MOST_IMAGES])])
-    vectors = [np.concatenate(drawn) for drawn in zip(*_drawn(model, chosen, rng), strict=True)]
-    for prototypes, of_stage in zip(of_stages, vectors, strict=False):
-        nearest = _search(prototypes.centres, of_stage, seed)
+    batches = zip(*_drawn(model, images, np.random.default_rng([seed, 5])), strict=True)
+    drawn = [_Drawn(*(np.concatenate(parts) for parts in zip(*of_map, strict=True))) for of_map in batches]
+    for prototypes, of_stage in zip(of_stages, drawn, strict=False):
+        nearest = _search(prototypes.centres, of_stage.vectors, seed)
         prototypes.spread.fill_(max(float(nearest.square().mean()), 1e-6))
     if model.novelty is not None:
-        nearest = _search(model.novelty.centres, vectors[-1], seed)
-        model.novelty.mean.fill_(float(nearest.mean()))
-        model.novelty.deviation.fill_(max(float(nearest.std(correction=0)), 1e-3))
+        _fit_novelty(model.novelty, drawn[-1], seed)
 
 
-def _drawn(model: ADPS, pixels: Pixels, rng: np.random.Generator) -> Iterator[list[Vectors]]:
-    """Per batch of images, some feature vectors (n, C) of each stage, and last some of the novelty's neighbourhoods."""
-    share = MOST_VECTORS / len(pixels)
-    for start in range(0, len(pixels), BATCH):
-        images = torch.from_numpy(pixels[start : start + BATCH]).permute(0, 3, 1, 2).to(model.mean.device)
+def _drawn(model: ADPS, images: Images, rng: np.random.Generator) -> Iterator[list[_Drawn]]:
+    """Per batch of images: some feature vectors of each stage, and last some of the novelty's neighbourhoods."""
+    chosen = np.sort(rng.permutation(len(images))[:MOST_IMAGES])
+    for start in range(0, len(chosen), BATCH):
+        numbers = chosen[start : start + BATCH]
+        pixels = np.stack([images[int(number)] for number in numbers])
         with torch.inference_mode():
-            stages: list[Tensor] = model.teacher(model.normalise(images))
+            frames = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(model.mean.device)
+            stages: list[Tensor] = model.teacher(model.normalise(frames))
             maps = [features.permute(0, 2, 3, 1) for features in stages]
             if model.novelty is not None:
                 maps.append(model.novelty.neighbourhoods(stages))
             rows = [each.flatten(0, 2).float().cpu().numpy() for each in maps]
-        yield [each[rng.permutation(len(each))[: int(np.ceil(share * len(images)))]] for each in rows]
+        sources = np.array([frame_of(images, int(number)) for number in numbers])
+        share = int(np.ceil(MOST_VECTORS / len(chosen) * len(numbers)))
+        lots = [rng.permutation(len(each))[:share] for each in rows]
+        yield [
+            _Drawn(each[lot], sources[lot * len(numbers) // len(each)]) for each, lot in zip(rows, lots, strict=True)
+        ]
+
+
+def _fit_novelty(novelty: Novelty, drawn: _Drawn, seed: int) -> None:
+    """Centres that cover what was drawn; mean and deviation of the distance to those of other images."""
+    chosen = find_coreset(drawn.vectors, len(novelty.centres), seed)
+    novelty.centres.copy_(torch.from_numpy(drawn.vectors[chosen]))
+    novelty.sources.copy_(torch.from_numpy(drawn.sources[chosen]))
+    device = novelty.centres.device
+    vectors, sources = (torch.from_numpy(each).to(device) for each in drawn)
+    parts = [slice(start, start + ROWS) for start in range(0, len(vectors), ROWS)]
+    distances = torch.cat([novelty.distances(vectors[part, None], sources[part])[:, 0] for part in parts])
+    novelty.mean.fill_(float(distances.mean()))
+    novelty.deviation.fill_(max(float(distances.std(correction=0)), 1e-3))
 
 
 def _search(centres: Tensor, vectors: Vectors, seed: int) -> Tensor:

@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from line_inspector.model.forging import Forger
+from line_inspector.model.novelty import NO_IMAGE
 from line_inspector.model.perlin import Mask
-from line_inspector.training.tiles import Images, everywhere
+from line_inspector.training.tiles import Images, everywhere, frame_of
 
 
 class Batch(NamedTuple):
-    """images uint8 RGB (B, 3, S, S); masks float (B, 1, S, S), 1 where forged."""
+    """images uint8 RGB (B, 3, S, S); masks float (B, 1, S, S), 1 where forged; sources (B,): which frame each shows."""
 
     images: Tensor
     masks: Tensor
+    sources: Tensor
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Sampler:
     def batch(self, step: int) -> Batch:
         """The batch of this step, always the same; each image has its own dice, so that a part equals the whole's."""
         drawn = [self._draw(place) for place in self.places(step)]
-        return to_batch([image for image, _ in drawn], [mask for _, mask in drawn])
+        sources = [frame_of(self.pixels, self._index(place)) for place in self.places(step)]
+        return to_batch([image for image, _ in drawn], [mask for _, mask in drawn], sources)
 
     def ahead(self, step: int = 0) -> Generator[Batch]:
         """Batches from this step on for ever, the next ones forged by another thread while one is learned from."""
@@ -57,15 +60,25 @@ class Sampler:
                 step += 1
 
     def _draw(self, place: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        epoch, turn = divmod(place, len(self.pixels))
-        index = int(self._order(epoch)[turn])
+        index = self._index(place)
         return self.forger.sample(np.random.default_rng([self.seed, place]), self.pixels[index], self.within(index))
+
+    def _index(self, place: int) -> int:
+        """Which image comes at this place in the stream."""
+        epoch, turn = divmod(place, len(self.pixels))
+        return int(self._order(epoch)[turn])
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         return np.random.default_rng([self.seed, epoch, 1]).permutation(len(self.pixels))
 
 
-def to_batch(images: list[NDArray[np.uint8]], masks: list[NDArray[np.bool_]]) -> Batch:
-    """Images (S, S, 3) and masks (S, S) -> tensors; the images' memory is channels last, as convolutions like it."""
+def to_batch(
+    images: list[NDArray[np.uint8]], masks: list[NDArray[np.bool_]], sources: list[int] | None = None
+) -> Batch:
+    """Images (S, S, 3) and masks (S, S) -> tensors; the images' memory is channels last, as convolutions like it.
+
+    `sources`: which frames of the training set they show; None where they are not of it.
+    """
     stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
-    return Batch(stacked, torch.from_numpy(np.stack(masks)[:, None]).float())
+    numbers = torch.tensor([NO_IMAGE] * len(images) if sources is None else sources)
+    return Batch(stacked, torch.from_numpy(np.stack(masks)[:, None]).float(), numbers)

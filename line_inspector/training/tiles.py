@@ -23,6 +23,11 @@ def everywhere(index: int) -> Mask | None:
     return None
 
 
+def frame_of(images: Images, index: int) -> int:
+    """Which frame image `index` shows: its tiles have one number, other images each their own."""
+    return index % len(images.indices) if isinstance(images, Tiles) else index
+
+
 @dataclass(frozen=True)
 class Tiles:
     """The tiles of some of the regions, uint8 RGB (N, H, W, 3); `indices` says of which. They are not kept twice.

@@ -61,7 +61,8 @@ def _build_step(options: TrainingOptions, channels_last: bool) -> _Step:
     size_px = options.architecture.image_size_px
     images = torch.randint(0, 256, (options.batch_size, 3, size_px, size_px), dtype=torch.uint8)
     masks = (torch.rand(options.batch_size, 1, size_px, size_px) > 0.9).float()
-    return _Step(options, model, Batch(images.contiguous(memory_format=layout), masks), draw_windows(masks, options, 0))
+    batch = Batch(images.contiguous(memory_format=layout), masks, torch.arange(options.batch_size))
+    return _Step(options, model, batch, draw_windows(masks, options, 0))
 
 
 def _cpu_ms(step: Callable[[], None], repeats: int) -> float:

@@ -64,13 +64,37 @@ def test_the_papers_weight_mask_has_none() -> None:
 
 
 def test_the_novelty_of_good_parts_is_nothing_on_average_and_that_of_others_is_large() -> None:
-    model = _model()
+    model = _model(replace(TINY, novelty=200))
     assert model.novelty is not None
-    fit_prototypes(model, _stripes(12, 8)[:9], seed=0)
+    fit_prototypes(model, _stripes(24, 8)[:16], seed=0)
     with torch.inference_mode():
         usual, other = (
             model.novelty(model.teacher(model.normalise(torch.from_numpy(pixels).permute(0, 3, 1, 2))))
-            for pixels in (_stripes(12, 8)[9:], _stripes(3, 23))
+            for pixels in (_stripes(24, 8)[16:], _stripes(8, 23))
         )
-    assert usual.shape == (3, 1, 8, 8)
+    assert usual.shape == (8, 1, 8, 8)
     assert abs(float(usual.mean())) < 1.0 < float(other.mean())
+
+
+def test_a_training_image_is_as_novel_as_one_that_comes_later() -> None:
+    model = _model(replace(TINY, novelty=300))
+    assert model.novelty is not None
+    rng = np.random.default_rng(0)
+    shown, later = rng.integers(0, 256, (2, 8, 64, 64, 3), dtype=np.uint8)
+    fit_prototypes(model, shown, seed=0)
+    with torch.inference_mode():
+        stages = [model.teacher(model.normalise(torch.from_numpy(each).permute(0, 3, 1, 2))) for each in (shown, later)]
+        as_themselves = float(model.novelty(stages[0]).mean())
+        as_others = float(model.novelty(stages[0], torch.arange(8)).mean())
+        of_later = float(model.novelty(stages[1]).mean())
+    assert as_themselves < -1.0
+    assert abs(as_others) < 0.5 and abs(of_later) < 0.5
+
+
+def test_the_only_image_there_is_is_compared_with_itself() -> None:
+    model = _model()
+    assert model.novelty is not None
+    fit_prototypes(model, _stripes(1, 8), seed=0)
+    with torch.inference_mode():
+        stages = model.teacher(model.normalise(torch.from_numpy(_stripes(1, 8)).permute(0, 3, 1, 2)))
+        assert model.novelty(stages, torch.zeros(1, dtype=torch.int64)).isfinite().all()

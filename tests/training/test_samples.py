@@ -55,6 +55,12 @@ def test_every_image_comes_once_per_epoch() -> None:
     assert counts == [2] * 6
 
 
+def test_a_batch_says_which_image_each_of_its_images_was() -> None:
+    sampler = _sampler(forger=Forger(list(PIXELS), forged_share=0.0, turned_share=0.0))
+    batch = sampler.batch(3)
+    assert np.array_equal(batch.images.permute(0, 2, 3, 1).numpy(), PIXELS[batch.sources.numpy()])
+
+
 def test_shapes_and_types() -> None:
     batch = _sampler().batch(0)
     assert batch.images.shape == (4, 3, 64, 64)
