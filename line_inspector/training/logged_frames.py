@@ -16,7 +16,7 @@ from line_inspector.inference.view import WHOLE
 from line_inspector.training.good_frames import FEWEST_IMAGES, GoodFrames
 from line_inspector.training.model_building import build_forger
 from line_inspector.training.options import TrainingOptions
-from line_inspector.training.promise import best_rate, good_images_needed, images_needed, most_for_calibration
+from line_inspector.training.promise import good_images_needed, images_needed, least_to_ask_for
 from line_inspector.training.region_forging import RegionForger
 from line_inspector.training.samples import Batch, to_batch
 from line_inspector.training.selection import forged_choice_set
@@ -69,7 +69,7 @@ def require_enough(logged: GoodFrames, training: GoodFrames, parent: Path | None
     if missing <= 0:
         return
     takes = len(logged) + math.ceil(missing / (1.0 - TRIAL_SHARE))
-    supported = math.ceil(1000 * best_rate(most_for_calibration(len(training)))) / 1000
+    supported = least_to_ask_for(len(training))
     what = (
         f"{len(logged)} different logged good frames, {len(logged) - len(training)} of them for the trial, cannot"
         f" promise {rate:.2%} false rejects: that takes about {takes}"

@@ -25,8 +25,8 @@ class TrainingOptions:
     product where it stands out against a plain ground, not beside it. `texture_folder`: further textures, such as DTD.
     `held_out_share` of the good images is never trained on, or more, up to half, where the promise takes more;
     `choice_share` of those is for choosing the checkpoint, the others for the promise: at most `false_reject_rate` of
-    good parts rejected, on average at most `outlined_share` of a good part's area outlined. None is the least that the
-    images support, see promise.py. `checks`: how often the forged held-out images are looked at.
+    good parts rejected, on average at most `outlined_share` of a good part's area outlined. None is what
+    promise.py names for so many images. `checks`: how often the forged held-out images are looked at.
     `patience`: end after so many looks in a row without a better mark; None is never, since in one cycle the best comes
     last, when the learning rate has fallen.
     `device`: "auto" takes CUDA where there is one.

@@ -7,6 +7,7 @@ from line_inspector.errors import InputError
 
 USUAL_RATE = 0.02
 FEWEST_FOR_CALIBRATION = 2
+FEWEST_UNASKED = 4
 LEAST_OUTLINED_SHARE = 0.001
 
 
@@ -35,6 +36,11 @@ def best_rate(images: int) -> float:
     return 1.0 / (images + 1)
 
 
+def least_to_ask_for(good_images: int) -> float:
+    """The least rate that so many good images support, half of them held out, rounded up to a tenth of a percent."""
+    return math.ceil(1000 * best_rate(most_for_calibration(good_images))) / 1000
+
+
 def default_outlined_share(images: int) -> float:
     """Twice the least that can be promised: half stands for what the images cannot show, half for what they do."""
     return max(LEAST_OUTLINED_SHARE, 2.0 * best_rate(images))
@@ -43,6 +49,14 @@ def default_outlined_share(images: int) -> float:
 def most_for_calibration(good_images: int) -> int:
     """How many of the good images may calibrate: half may be held out, some of which choose the checkpoint."""
     return good_images // 2 - least_for_choice(good_images)
+
+
+def most_unasked(good_images: int) -> int:
+    """How many calibrate a model of which no rate was asked, from a set too small for USUAL_RATE: about a third.
+
+    There, each further image that is held out promises little, and is missed by the model.
+    """
+    return min(most_for_calibration(good_images), max(FEWEST_UNASKED, good_images // 3 - least_for_choice(good_images)))
 
 
 def least_for_choice(good_images: int) -> int:
@@ -68,19 +82,19 @@ def promise_for(
 ) -> Promise:
     """What a training on so many good images, all different, shall promise.
 
-    A rate of None is the least that they support, but not below USUAL_RATE. `handed_on`: the number of frames that came
-    with the parent and must support it, too. `promised_before`: the parent's rate; a rate of None may not be weaker.
+    A rate of None is USUAL_RATE or, from too few images for that, what `most_unasked` of them support. `handed_on`: the
+    number of frames that came with the parent and must support it, too. `promised_before`: the parent's rate; a rate of
+    None may not be weaker.
     Raises InputError for a rate or share that so few images cannot support, with the number that can.
     """
     usable = most_for_calibration(good_images)
     if handed_on is not None:
         usable = min(usable, handed_on)
-    best = best_rate(max(usable, FEWEST_FOR_CALIBRATION))
     chosen, remark = false_reject_rate, ""
     if chosen is None and promised_before is not None:
-        chosen = min(promised_before, max(USUAL_RATE, best))
+        chosen = min(promised_before, max(USUAL_RATE, best_rate(max(usable, FEWEST_FOR_CALIBRATION))))
     elif chosen is None:
-        chosen = max(USUAL_RATE, best)
+        chosen = _unasked_rate(good_images, usable)
         remark = _remark(good_images, chosen) if chosen > USUAL_RATE else ""
     for share in (chosen, outlined_share):
         if share is not None and images_needed(share) > usable:
@@ -89,12 +103,20 @@ def promise_for(
     return Promise(chosen, outlined_share, needed, remark)
 
 
+def _unasked_rate(good_images: int, usable: int) -> float:
+    if images_needed(USUAL_RATE) <= usable:
+        return USUAL_RATE
+    return best_rate(max(min(usable, most_unasked(good_images)), FEWEST_FOR_CALIBRATION))
+
+
 def _remark(good_images: int, rate: float) -> str:
     needed = images_needed(USUAL_RATE)
-    return (
+    said = (
         f"{good_images} good images promise that at most {rate:.2%} of good parts are rejected, not {USUAL_RATE:.0%}:"
         f" that takes {good_images_needed(needed)} good images, of which {needed} set the limit."
     )
+    least = least_to_ask_for(good_images)
+    return said if least >= rate else f"{said} --false-reject-rate {least:g} holds out half of these."
 
 
 def _refusal(share: float, is_rate: bool, good_images: int, handed_on: int | None) -> InputError:
@@ -107,5 +129,5 @@ def _refusal(share: float, is_rate: bool, good_images: int, handed_on: int | Non
         return InputError(what, name, f"Train a model anew from {good_images_needed(needed)} good images, publish it.")
     in_all = good_images_needed(needed)
     what = f"{good_images} good images cannot promise {share:.2%}: that takes {in_all}, {needed} of them held out"
-    least = math.ceil(1000 * best_rate(most_for_calibration(good_images))) / 1000
+    least = least_to_ask_for(good_images)
     return InputError(what, name, f"Take more pictures, or ask for what these support: {option} {least:g}{also}.")

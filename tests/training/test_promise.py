@@ -23,12 +23,13 @@ def test_what_the_usual_rate_takes() -> None:
 
 def test_a_small_set_promises_what_it_can_and_says_so() -> None:
     promise = promise_for(31, None, None)
-    assert promise.false_reject_rate == pytest.approx(1 / 14)
-    assert promise.images == 13
+    assert promise.false_reject_rate == pytest.approx(1 / 9)
+    assert promise.images == 8
     assert promise.remark == (
-        "31 good images promise that at most 7.14% of good parts are rejected, not 2%:"
-        " that takes 108 good images, of which 49 set the limit."
+        "31 good images promise that at most 11.11% of good parts are rejected, not 2%:"
+        " that takes 108 good images, of which 49 set the limit. --false-reject-rate 0.072 holds out half of these."
     )
+    assert promise_for(31, 0.072, None).images == 13
     assert not promise_for(108, None, None).remark
 
 
@@ -57,9 +58,17 @@ def test_asking_for_what_is_named_is_never_refused(good_images: int, rate: float
             promise_for(good_images_needed(images_needed(rate)) - 1, rate, None)
     else:
         assert promise.images <= most_for_calibration(good_images) < good_images / 2
-    assert promise_for(good_images, None, None).false_reject_rate == max(
-        0.02, best_rate(most_for_calibration(good_images))
-    )
+
+
+@given(st.integers(8, 3000))
+def test_without_a_rate_a_set_that_is_too_small_for_the_usual_one_is_mostly_learned(good_images: int) -> None:
+    unasked = promise_for(good_images, None, None)
+    if good_images >= 108:
+        assert unasked == Promise(0.02, None, 49)
+    else:
+        assert unasked.images <= max(4, good_images // 3)
+        assert unasked.false_reject_rate == pytest.approx(best_rate(unasked.images))
+        assert unasked.images >= min(4, most_for_calibration(good_images))
 
 
 def test_a_night_promises_no_less_than_the_model_in_service() -> None:
