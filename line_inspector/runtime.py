@@ -4,7 +4,6 @@ A station's `serve(station)` is its whole program; it loops over `station.turns(
 """
 
 import argparse
-import fcntl
 import logging
 import logging.handlers
 import os
@@ -15,7 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TypeVar
@@ -25,6 +24,7 @@ import zmq
 from line_inspector.bus import Bus
 from line_inspector.config import Line
 from line_inspector.errors import EXIT_BAD_INPUT, InputError
+from line_inspector.file_lock import held_lock
 from line_inspector.line_file import read_line_file
 from line_inspector.messages import Health
 from line_inspector.streams import HEALTH
@@ -223,18 +223,16 @@ class StopFlag:
 @contextmanager
 def station_lock(sockets_dir: Path, name: str) -> Iterator[None]:
     """Holds the station's name on this line. Raises RoleTaken when another process has it."""
-    try:
-        sockets_dir.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(sockets_dir / f"{name}.lock", os.O_CREAT | os.O_RDWR, 0o644)
-    except OSError as e:
-        raise InputError(f"cannot write here ({e.strerror})", str(sockets_dir), "Check data_dir and the disk") from e
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with ExitStack() as held:
+        try:
+            sockets_dir.mkdir(parents=True, exist_ok=True)
+            held.enter_context(held_lock(sockets_dir / f"{name}.lock", wait=False))
+        except BlockingIOError as e:
+            raise RoleTaken(f"station {name} is already running", str(sockets_dir), "Stop it first") from e
+        except OSError as e:
+            what = f"cannot write here ({e.strerror})"
+            raise InputError(what, str(sockets_dir), "Check data_dir and the disk") from e
         yield
-    except BlockingIOError as e:
-        raise RoleTaken(f"station {name} is already running", str(sockets_dir), "Stop it first") from e
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -64,3 +64,13 @@ def write_tiny_model(build_tiny_model: Callable[..., object], draw_frame: Callab
         return path
 
     return write
+
+
+@pytest.fixture
+def good_dir(tmp_path: Path, draw_frame: Callable[..., Frame]) -> Path:
+    """A folder of twelve good images."""
+    from pictures import save_picture
+
+    for index in range(12):
+        save_picture(tmp_path / "good" / f"{index:02d}.png", draw_frame(index))
+    return tmp_path / "good"

@@ -7,7 +7,6 @@ models/<recipe>/
   .lock               held while something changes
 """
 
-import fcntl
 import os
 import re
 import shutil
@@ -21,6 +20,7 @@ from typing import Literal
 import msgspec
 
 from line_inspector.errors import InputError
+from line_inspector.file_lock import held_lock
 from line_inspector.inference.load import load_verified_engine
 from line_inspector.inference.model_directory import read_manifest, read_model_directory
 from line_inspector.inference.signed_directory import sync
@@ -177,8 +177,7 @@ class Registry:
                 self.folder.mkdir(parents=True, exist_ok=True)
             elif not self.folder.is_dir():
                 raise InputError("no models of this recipe", str(self.folder), "Check the name of the recipe.")
-            with (self.folder / LOCK).open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with held_lock(self.folder / LOCK):
                 for left in self.folder.glob(f"{INCOMING}*"):
                     shutil.rmtree(left, ignore_errors=True)
                 yield

@@ -1,6 +1,5 @@
 """The core of the nightly loop: train a candidate on logged good frames, try it, and publish it if it is not worse."""
 
-import fcntl
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from line_inspector.errors import InputError
+from line_inspector.file_lock import held_lock
 from line_inspector.inference.model_directory import read_architecture, read_manifest
 from line_inspector.training.budget import Budget
 from line_inspector.training.contest import STOPPED, Contest, hold_contest
@@ -102,8 +102,7 @@ def _candidate_folder(registry_folder: Path) -> Iterator[Path]:
     """A folder for the candidate beside the models; one retraining at a time, leftovers of a killed one removed."""
     try:
         registry_folder.mkdir(parents=True, exist_ok=True)
-        with (registry_folder / LOCK).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with held_lock(registry_folder / LOCK, wait=False):
             for left in registry_folder.glob(f"{CANDIDATE}*"):
                 shutil.rmtree(left, ignore_errors=True)
             with tempfile.TemporaryDirectory(prefix=CANDIDATE, dir=registry_folder) as folder:

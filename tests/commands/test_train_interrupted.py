@@ -1,6 +1,5 @@
 """`train` killed, stopped and shared out among processes: real processes, real signals."""
 
-import hashlib
 import os
 import re
 import shutil
@@ -11,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tiny_training import weights_sha256
 
 from line_inspector.inference.model_directory import read_manifest, read_model_directory
 
@@ -48,10 +48,6 @@ def _interrupt_after_a_checkpoint(
     return subprocess.CompletedProcess(command, running.returncode, *told)
 
 
-def _sha256(model_dir: Path) -> str:
-    return hashlib.sha256((model_dir / "weights.safetensors").read_bytes()).hexdigest()
-
-
 def test_killed_and_resumed_ends_in_the_same_bytes_as_never_killed(good_dir: Path, tmp_path: Path) -> None:
     never, out = tmp_path / "never", tmp_path / "m"
     budget = ["--steps", "30"]
@@ -67,7 +63,7 @@ def test_killed_and_resumed_ends_in_the_same_bytes_as_never_killed(good_dir: Pat
     assert len(other.stderr.strip().splitlines()) == 1
     resumed = _run(_words(good_dir, out, *budget, "--resume"))
     assert resumed.returncode == 0, resumed.stderr
-    assert _sha256(out) == _sha256(never)
+    assert weights_sha256(out) == weights_sha256(never)
     assert read_manifest(out).lineage["steps"] == 30
     assert not list(tmp_path.glob(".*"))
 
@@ -139,5 +135,5 @@ def test_torchrun_told_to_stop_leaves_a_checkpoint_from_which_both_go_on(good_di
     assert not out.exists()
     resumed = _run([*words, "--resume"], TORCHRUN)
     assert resumed.returncode == 0, resumed.stderr
-    assert _sha256(out) == _sha256(never)
+    assert weights_sha256(out) == weights_sha256(never)
     assert not list(tmp_path.glob(".*"))

@@ -5,26 +5,20 @@ from itertools import count
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from pictures import save_picture
 
 _seeds = count()
 
 
 def save_image(path: Path) -> Path:
     pixels = np.random.default_rng(next(_seeds)).integers(60, 200, (24, 32, 3), dtype=np.uint8)
-    return _save(path, pixels)
+    return save_picture(path, pixels)
 
 
 def save_mask(path: Path, value: int = 255) -> Path:
     mask = np.zeros((24, 32), np.uint8)
     mask[6:12, 8:20] = value
-    return _save(path, mask)
-
-
-def _save(path: Path, pixels: np.ndarray) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-    return path
+    return save_picture(path, mask)
 
 
 def mvtec_ad(root: Path) -> Path:

@@ -1,13 +1,12 @@
 """An interrupted training goes on as if nothing had been; with anything else than it began with, it is refused."""
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tiny_training import OPTIONS, weights_sha256
 
 from line_inspector.errors import InputError
-from line_inspector.model.architecture import Architecture
 from line_inspector.training.budget import Budget
 from line_inspector.training.checkpoint import CheckpointFolder
 from line_inspector.training.fit import TrainingPausedError
@@ -15,13 +14,6 @@ from line_inspector.training.good_frames import GoodFrames
 from line_inspector.training.model_training import train_model
 from line_inspector.training.options import TrainingOptions
 from line_inspector.training.progress import Progress
-
-OPTIONS = TrainingOptions(
-    architecture=Architecture(image_size_px=64, patches_per_side=2, segmentation_widths=(8, 8), sigma_px=1.0),
-    batch_size=4,
-    checks=3,
-    device="cpu",
-)
 
 
 class Run:
@@ -44,7 +36,7 @@ class Run:
             paused=lambda: bool(self.progress) and self.progress[-1].step == stop_after,
             checkpoint=self.checkpoint,
         )
-        return hashlib.sha256((self.out / "weights.safetensors").read_bytes()).hexdigest()
+        return weights_sha256(self.out)
 
     def pause(self, step: int) -> None:
         with pytest.raises(TrainingPausedError, match=f"paused after {step} steps"):

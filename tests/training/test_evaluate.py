@@ -9,6 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import pytest
+from pictures import save_picture
 
 from line_inspector.commands import main
 from line_inspector.datasets.labelled_image import LabelledImage, count_by_defect, read_mask
@@ -24,26 +25,21 @@ from line_inspector.training.sheet import MASK_COLOUR, OUTLINE_COLOUR, draw_shee
 METRICS = ("image_auroc", "pixel_auroc", "aupro", "pixel_ap")
 
 
-def save(path: Path, pixels: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), pixels)
-
-
 @pytest.fixture
 def dataset(tmp_path: Path, draw_frame: Callable[..., np.ndarray]) -> Path:
     """Six good images, four scratches and three stains; one stain has no mask."""
     folder = tmp_path / "dataset"
     for i in range(6):
-        save(folder / "test" / "good" / f"{i}.png", draw_frame(i))
+        save_picture(folder / "test" / "good" / f"{i}.png", draw_frame(i))
     for i in range(7):
         defect = "scratch" if i < 4 else "stain"
         frame, mask = draw_frame(10 + i), np.zeros((80, 96), np.uint8)
         mask[20 + i : 40, 30:60] = 255
         frame[mask > 0] = 255
-        save(folder / "test" / defect / f"{i}.png", frame)
+        save_picture(folder / "test" / defect / f"{i}.png", frame)
         if i != 6:
             suffix = "_mask" if i % 2 else ""
-            save(folder / "ground_truth" / defect / f"{i}{suffix}.png", mask)
+            save_picture(folder / "ground_truth" / defect / f"{i}{suffix}.png", mask)
     return folder
 
 
@@ -155,7 +151,7 @@ def test_a_truncated_image_ends_in_one_line_with_its_name(
 
 
 def test_a_mask_of_another_size_ends_in_one_line(run: Callable[..., Ended], model_dir: Path, dataset: Path) -> None:
-    save(dataset / "ground_truth" / "scratch" / "0.png", np.zeros((40, 40), np.uint8))
+    save_picture(dataset / "ground_truth" / "scratch" / "0.png", np.zeros((40, 40), np.uint8))
     assert_refused(run(model_dir, dataset), "40 x 40")
 
 
@@ -174,7 +170,7 @@ def test_masks_are_found_under_both_names(dataset: Path) -> None:
 def test_a_mask_is_whatever_is_not_zero_sampled_at_pixel_centres(tmp_path: Path, value: int) -> None:
     mask = np.zeros((128, 128), np.uint8)
     mask[:64, :32] = value
-    save(tmp_path / "mask.png", mask)
+    save_picture(tmp_path / "mask.png", mask)
     read = read_mask(tmp_path / "mask.png", (128, 128, 3), 64)
     assert read.shape == (64, 64)
     assert read[:32, :16].all() and read.sum() == 32 * 16
@@ -234,14 +230,14 @@ def test_the_sheet_loses_no_defect_of_a_map_that_is_larger_than_its_picture(data
 def test_a_defect_too_small_for_the_models_size_still_counts(tmp_path: Path) -> None:
     mask = np.zeros((256, 256), np.uint8)
     mask[1, 1] = 255
-    save(tmp_path / "a.png", mask)
+    save_picture(tmp_path / "a.png", mask)
     marked = read_mask(tmp_path / "a.png", mask.shape, 64)
     assert np.argwhere(marked).tolist() == [[0, 0]]
 
 
 def test_the_rings_of_a_jpeg_mask_are_no_defect(tmp_path: Path) -> None:
     mask = cv2.circle(np.zeros((128, 128), np.uint8), (64, 64), 20, 255, -1)
-    save(tmp_path / "a.jpg", mask)
+    save_picture(tmp_path / "a.jpg", mask)
     wrong = read_mask(tmp_path / "a.jpg", mask.shape, 128) != (mask > 0)
     assert wrong.sum() < 10
 

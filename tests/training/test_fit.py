@@ -1,4 +1,3 @@
-import hashlib
 import json
 import threading
 from dataclasses import replace
@@ -7,11 +6,11 @@ from pathlib import Path
 import msgspec
 import pytest
 import torch
+from tiny_training import OPTIONS, weights_sha256
 
 from line_inspector.errors import InputError
 from line_inspector.inference.model_directory import read_golden, read_model_directory
 from line_inspector.inference.preprocess import to_model_input
-from line_inspector.model.architecture import Architecture
 from line_inspector.model.forging import Forger
 from line_inspector.training.budget import Budget
 from line_inspector.training.good_frames import GoodFrames, read_good_folder
@@ -22,22 +21,12 @@ from line_inspector.training.options import TrainingOptions
 from line_inspector.training.progress import Progress
 from line_inspector.training.samples import Sampler
 
-OPTIONS = TrainingOptions(
-    architecture=Architecture(image_size_px=64, patches_per_side=2, segmentation_widths=(8, 8), sigma_px=1.0),
-    batch_size=4,
-    checks=2,
-)
-
-
-def _sha256(model_dir: Path) -> str:
-    return hashlib.sha256((model_dir / "weights.safetensors").read_bytes()).hexdigest()
-
 
 def test_the_same_seed_and_steps_give_the_same_bytes(good: GoodFrames, tmp_path: Path) -> None:
     for name in ("a", "b"):
         train_model(good, tmp_path / name, OPTIONS, Budget(steps=4))
     train_model(good, tmp_path / "c", replace(OPTIONS, seed=1), Budget(steps=4))
-    assert _sha256(tmp_path / "a") == _sha256(tmp_path / "b") != _sha256(tmp_path / "c")
+    assert weights_sha256(tmp_path / "a") == weights_sha256(tmp_path / "b") != weights_sha256(tmp_path / "c")
 
 
 def test_the_directory_is_complete_and_says_how_it_came_about(good: GoodFrames, tmp_path: Path) -> None:
@@ -137,10 +126,10 @@ def test_a_child_starts_from_its_parent(good: GoodFrames, tmp_path: Path) -> Non
         good, tmp_path / "child", OPTIONS, Budget(steps=5), parent=tmp_path / "parent", cancelled=cancelled.is_set
     )
     assert child.lineage["parent"] == first.version == "one"
-    assert _sha256(tmp_path / "child") == _sha256(tmp_path / "parent")
+    assert weights_sha256(tmp_path / "child") == weights_sha256(tmp_path / "parent")
     trained = train_model(good, tmp_path / "trained", OPTIONS, Budget(steps=2), parent=tmp_path / "parent")
     assert trained.lineage["steps"] == 2
-    assert _sha256(tmp_path / "trained") != _sha256(tmp_path / "parent")
+    assert weights_sha256(tmp_path / "trained") != weights_sha256(tmp_path / "parent")
 
 
 def test_an_existing_directory_is_refused_before_the_work(good: GoodFrames, tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from tiny_training import OPTIONS as TINY
 
 from line_inspector.commands import main
 from line_inspector.errors import InputError
@@ -23,12 +25,10 @@ from line_inspector.inference.model_directory import (
 from line_inspector.inference.scale import LIMIT
 from line_inspector.inference.tiling import Tiling
 from line_inspector.inference.view import View
-from line_inspector.model.architecture import Architecture
 from line_inspector.model.forging import Forger
 from line_inspector.training.budget import Budget
 from line_inspector.training.good_frames import GoodFrames, read_good_folder
 from line_inspector.training.model_training import train_model
-from line_inspector.training.options import TrainingOptions
 from line_inspector.training.region_forging import RegionForger
 from line_inspector.training.registry import Registry
 from line_inspector.training.retrain import retrain
@@ -37,13 +37,7 @@ from line_inspector.training.selection import forged_choice_set, image_heats
 from line_inspector.training.splits import split_good_images
 from line_inspector.training.tiles import Tiles
 
-OPTIONS = TrainingOptions(
-    architecture=Architecture(image_size_px=64, patches_per_side=2, segmentation_widths=(8, 8), sigma_px=1.0),
-    batch_size=4,
-    checks=1,
-    device="cpu",
-    false_reject_rate=0.25,
-)
+OPTIONS = replace(TINY, checks=1, false_reject_rate=0.25)
 VIEW = View(x=0.05, y=0.1, width=0.9, height=0.8, rows=2, columns=3, foreground="auto")
 COUNT = 24
 

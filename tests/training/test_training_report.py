@@ -5,23 +5,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from tiny_training import OPTIONS
 
 from line_inspector.errors import InputError
 from line_inspector.inference.model_directory import read_manifest, read_model_directory
-from line_inspector.model.architecture import Architecture
 from line_inspector.training.budget import Budget
 from line_inspector.training.chart import Bars, Line, histogram, line_chart, ticks
 from line_inspector.training.good_frames import GoodFrames
 from line_inspector.training.history import MOST_POINTS, History
 from line_inspector.training.model_training import train_model
-from line_inspector.training.options import TrainingOptions
-
-OPTIONS = TrainingOptions(
-    architecture=Architecture(image_size_px=64, patches_per_side=2, segmentation_widths=(8, 8), sigma_px=1.0),
-    batch_size=4,
-    checks=3,
-    device="cpu",
-)
 
 
 class _Page(HTMLParser):
