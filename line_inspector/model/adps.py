@@ -1,6 +1,7 @@
 """ADPS: asymmetric distillation, post-segmentation (Xing et al., IEEE TNNLS 2025, DOI 10.1109/TNNLS.2024.3390806)."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from line_inspector.model.architecture import Architecture as Architecture
 from line_inspector.model.backbones import Backbone
 from line_inspector.model.comparison import build_comparison, distance_logits
-from line_inspector.model.novelty import Novelty, beside
+from line_inspector.model.novelty import Novelty, as_logits, beside, whole
 from line_inspector.model.segmentation import PostSegmentation
 from line_inspector.model.student import PatchStudent
 
@@ -18,7 +19,7 @@ from line_inspector.model.student import PatchStudent
 class Output(NamedTuple):
     """logits (B, 2, H, W); teacher and student per stage, shallow to deep, (B, C, H / stride, W / stride).
 
-    `novelty` (B, 1, h, w) of the same part of the image; None where the model has none.
+    `novelty` (B, scales, h, w) of the same part of the image; None where the model has none.
     """
 
     logits: Tensor
@@ -66,7 +67,8 @@ class ADPS(nn.Module):
         if architecture.post_segmentation:
             self.comparisons.extend(build_comparison(architecture, channels) for channels in student.channels)
             self.novelty = Novelty(architecture.novelty, student.channels) if architecture.novelty else None
-            channels = [count + (self.novelty is not None) for count in student.channels]
+            scales = 0 if self.novelty is None else len(self.novelty.scales)
+            channels = [count + scales for count in student.channels]
             self.segmentation = PostSegmentation(channels, architecture.segmentation_widths)
         self.register_buffer("mean", torch.tensor(self.teacher.mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(self.teacher.std).view(1, -1, 1, 1))
@@ -89,9 +91,9 @@ class ADPS(nn.Module):
         """
         with torch.no_grad():
             teacher: list[Tensor] = self.teacher(images)
-            novelty = None if self.novelty is None else self.novelty(teacher, sources)
+            crop = whole if windows is None else partial(windows.crop, image_size_px=images.shape[-1])
+            novelty = None if self.novelty is None else self.novelty(teacher, sources, crop)
         if windows is not None:
-            novelty = None if novelty is None else windows.crop(novelty, images.shape[-1])
             teacher = [windows.crop(features, images.shape[-1]) for features in teacher]
             images = windows.crop(images, images.shape[-1])
         student: list[Tensor] = self.student(images)
@@ -107,14 +109,14 @@ class ADPS(nn.Module):
         """Normalised (B, 3, H, W) -> (B, H, W), 0..1: probability of an anomaly, smoothed. Its maximum is the score.
 
         The segmentation has learned from forgeries, and the novelty knows none, so what each says counts by itself: the
-        logit of an anomaly is the segmentation's plus `novelty_weight` times the novelty.
+        logit of an anomaly is the sum of both.
         """
         logits, _, _, novelty = self(images)
         anomaly = logits[:, 1:] - logits[:, :1]
         if novelty is not None:
             size = (images.shape[-2], images.shape[-1])
             upsampled = F.interpolate(novelty.float(), size=size, mode="bilinear", align_corners=False)
-            anomaly = anomaly + self.architecture.novelty_weight * upsampled
+            anomaly = anomaly + as_logits(upsampled, self.architecture.novelty_logits)
         return gaussian_blur(anomaly.sigmoid(), self.architecture.sigma_px)[:, 0]
 
 

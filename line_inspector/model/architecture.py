@@ -15,8 +15,8 @@ class Architecture:
     pixels of the model's image.
 
     What we added: `prototypes` per stage, from which the weight mask block measures the teacher's features
-    (prototypes.py), and more for one channel of `novelty` (novelty.py), which is also added to the map's logits,
-    `novelty_weight` for each deviation. 0 of each is the paper's block, which takes the features themselves.
+    (prototypes.py), and more for each scale of `novelty` (novelty.py), which is also added to the map's logits, at
+    most `novelty_logits`. 0 of each is the paper's block, which takes the features themselves, and no such channels.
 
     What the paper ablates, its own choice first: `comparison` is how teacher and student meet, by the weight mask
     block, by their raw difference, or by both side by side through a 1x1 convolution. `post_segmentation` off leaves
@@ -32,7 +32,7 @@ class Architecture:
     sigma_px: float = 2.0
     prototypes: int = 512
     novelty: int = 2048
-    novelty_weight: float = 0.5
+    novelty_logits: float = 2.0
     comparison: Literal["weight-mask", "difference", "concatenation"] = "weight-mask"
     post_segmentation: bool = True
     whole_stages: int = 0
@@ -51,7 +51,7 @@ class Architecture:
             raise ValueError(f"whole_stages must leave one of {len(self.strides)} stages, got {self.whole_stages}")
         if min(self.prototypes, self.novelty) < 0:
             raise ValueError(f"prototypes and novelty must not be negative, got {self.prototypes}, {self.novelty}")
-        if not 0 <= self.novelty_weight <= 100:
-            raise ValueError(f"novelty_weight must lie in 0..100, got {self.novelty_weight}")
+        if not 0 <= self.novelty_logits <= 100:
+            raise ValueError(f"novelty_logits must lie in 0..100, got {self.novelty_logits}")
         if not 0 <= self.sigma_px <= self.image_size_px:
             raise ValueError(f"sigma_px must lie in 0..image_size_px, got {self.sigma_px}")

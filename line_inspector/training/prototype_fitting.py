@@ -10,7 +10,7 @@ from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
 
 from line_inspector.model.adps import ADPS
-from line_inspector.model.novelty import Novelty
+from line_inspector.model.novelty import Scale
 from line_inspector.model.prototypes import Prototypes
 from line_inspector.training.coreset import find_coreset
 from line_inspector.training.tiles import Images, frame_of
@@ -40,12 +40,17 @@ def fit_prototypes(model: ADPS, images: Images, seed: int) -> None:
     for prototypes, of_stage in zip(of_stages, drawn, strict=False):
         nearest = _search(prototypes.centres, of_stage.vectors, seed)
         prototypes.spread.fill_(max(float(nearest.square().mean()), 1e-6))
-    if model.novelty is not None:
-        _fit_novelty(model.novelty, drawn[-1], seed)
+    scales = _scales(model)
+    for scale, of_scale in zip(scales, drawn[len(drawn) - len(scales) :], strict=True):
+        _fit_scale(scale, of_scale, seed)
+
+
+def _scales(model: ADPS) -> list[Scale]:
+    return [module for module in model.modules() if isinstance(module, Scale)]
 
 
 def _drawn(model: ADPS, images: Images, rng: np.random.Generator) -> Iterator[list[_Drawn]]:
-    """Per batch of images: some feature vectors of each stage, and last some of the novelty's neighbourhoods."""
+    """Per batch of images: some feature vectors of each stage, then some neighbourhoods of each scale."""
     chosen = np.sort(rng.permutation(len(images))[:MOST_IMAGES])
     for start in range(0, len(chosen), BATCH):
         numbers = chosen[start : start + BATCH]
@@ -53,10 +58,8 @@ def _drawn(model: ADPS, images: Images, rng: np.random.Generator) -> Iterator[li
         with torch.inference_mode():
             frames = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(model.mean.device)
             stages: list[Tensor] = model.teacher(model.normalise(frames))
-            maps = [features.permute(0, 2, 3, 1) for features in stages]
-            if model.novelty is not None:
-                maps.append(model.novelty.neighbourhoods(stages))
-            rows = [each.flatten(0, 2).float().cpu().numpy() for each in maps]
+            maps = [*stages, *(scale.neighbourhoods(stages) for scale in _scales(model))]
+            rows = [each.permute(0, 2, 3, 1).flatten(0, 2).float().cpu().numpy() for each in maps]
         sources = np.array([frame_of(images, int(number)) for number in numbers])
         share = int(np.ceil(MOST_VECTORS / len(chosen) * len(numbers)))
         lots = [rng.permutation(len(each))[:share] for each in rows]
@@ -65,17 +68,17 @@ def _drawn(model: ADPS, images: Images, rng: np.random.Generator) -> Iterator[li
         ]
 
 
-def _fit_novelty(novelty: Novelty, drawn: _Drawn, seed: int) -> None:
+def _fit_scale(scale: Scale, drawn: _Drawn, seed: int) -> None:
     """Centres that cover what was drawn; mean and deviation of the distance to those of other images."""
-    chosen = find_coreset(drawn.vectors, len(novelty.centres), seed)
-    novelty.centres.copy_(torch.from_numpy(drawn.vectors[chosen]))
-    novelty.sources.copy_(torch.from_numpy(drawn.sources[chosen]))
-    device = novelty.centres.device
+    chosen = find_coreset(drawn.vectors, len(scale.centres), seed)
+    scale.centres.copy_(torch.from_numpy(drawn.vectors[chosen]))
+    scale.sources.copy_(torch.from_numpy(drawn.sources[chosen]))
+    device = scale.centres.device
     vectors, sources = (torch.from_numpy(each).to(device) for each in drawn)
     parts = [slice(start, start + ROWS) for start in range(0, len(vectors), ROWS)]
-    distances = torch.cat([novelty.distances(vectors[part, None], sources[part])[:, 0] for part in parts])
-    novelty.mean.fill_(float(distances.mean()))
-    novelty.deviation.fill_(max(float(distances.std(correction=0)), 1e-3))
+    distances = torch.cat([scale.distances(vectors[part, None], sources[part])[:, 0] for part in parts])
+    scale.mean.fill_(float(distances.mean()))
+    scale.deviation.fill_(max(float(distances.std(correction=0)), 1e-3))
 
 
 def _search(centres: Tensor, vectors: Vectors, seed: int) -> Tensor:
