@@ -15,8 +15,9 @@ from line_inspector.model.prototypes import Prototypes
 from line_inspector.training.coreset import find_coreset
 from line_inspector.training.tiles import Images, frame_of
 
-MOST_IMAGES = 300
-MOST_VECTORS = 40_000  # of each stage
+MOST_IMAGES = 600
+MOST_FEATURES = 40_000  # of each stage, for k-means
+MOST_NEIGHBOURHOODS = 100_000  # of each scale: what is rare among good parts has to be among them
 BATCH = 8
 ROWS = 2048
 
@@ -58,14 +59,20 @@ def _drawn(model: ADPS, images: Images, rng: np.random.Generator) -> Iterator[li
         with torch.inference_mode():
             frames = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(model.mean.device)
             stages: list[Tensor] = model.teacher(model.normalise(frames))
-            maps = [*stages, *(scale.neighbourhoods(stages) for scale in _scales(model))]
-            rows = [each.permute(0, 2, 3, 1).flatten(0, 2).float().cpu().numpy() for each in maps]
+            scales = [scale.neighbourhoods(stages) for scale in _scales(model)]
         sources = np.array([frame_of(images, int(number)) for number in numbers])
-        share = int(np.ceil(MOST_VECTORS / len(chosen) * len(numbers)))
-        lots = [rng.permutation(len(each))[:share] for each in rows]
+        most = [MOST_FEATURES] * len(stages) + [MOST_NEIGHBOURHOODS] * len(scales)
         yield [
-            _Drawn(each[lot], sources[lot * len(numbers) // len(each)]) for each, lot in zip(rows, lots, strict=True)
+            _draw(maps, sources, int(np.ceil(count * len(numbers) / len(chosen))), rng)
+            for maps, count in zip([*stages, *scales], most, strict=True)
         ]
+
+
+def _draw(maps: Tensor, sources: NDArray[np.int64], count: int, rng: np.random.Generator) -> _Drawn:
+    """At most `count` of the vectors of maps (B, C, h, w)."""
+    rows = maps.permute(0, 2, 3, 1).flatten(0, 2).float().cpu().numpy()
+    lot = rng.permutation(len(rows))[:count]
+    return _Drawn(rows[lot], sources[lot * len(sources) // len(rows)])
 
 
 def _fit_scale(scale: Scale, drawn: _Drawn, seed: int) -> None:
