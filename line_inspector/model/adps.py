@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from line_inspector.model.architecture import Architecture as Architecture
 from line_inspector.model.backbones import Backbone
-from line_inspector.model.comparison import build_comparison, distance_logits
+from line_inspector.model.comparison import build_comparison, build_context, distance_logits
 from line_inspector.model.novelty import Novelty, as_logits, beside, whole
 from line_inspector.model.segmentation import PostSegmentation
 from line_inspector.model.student import PatchStudent
 
 
 class Output(NamedTuple):
-    """logits (B, 2, H, W); teacher and student per stage, shallow to deep, (B, C, H / stride, W / stride).
+    """logits (B, 2, H, W); teacher and student per stage of `strides`, shallow to deep, (B, C, H / stride, W / stride).
 
     `novelty` (B, scales, h, w) of the same part of the image; None where the model has none.
     """
@@ -57,18 +57,20 @@ class ADPS(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.architecture = architecture
-        self.teacher = Backbone(architecture.backbone, architecture.strides).requires_grad_(False)
+        self.teacher = Backbone(architecture.backbone, architecture.teacher_strides).requires_grad_(False)
         student = Backbone(architecture.backbone, architecture.strides)
         patch_px = architecture.image_size_px // architecture.patches_per_side
         self.student = PatchStudent(student, patch_px, architecture.whole_stages)
-        self.comparisons = nn.ModuleList()
+        self.comparisons, self.context = nn.ModuleList(), nn.ModuleList()
         self.novelty: Novelty | None = None
         self.segmentation: PostSegmentation | None = None
         if architecture.post_segmentation:
             self.comparisons.extend(build_comparison(architecture, channels) for channels in student.channels)
-            self.novelty = Novelty(architecture.novelty, student.channels) if architecture.novelty else None
+            deeper = self.teacher.channels[len(student.channels) :]
+            self.context.extend(build_context(architecture, channels) for channels in deeper)
+            self.novelty = Novelty(architecture.novelty, self.teacher.channels) if architecture.novelty else None
             scales = 0 if self.novelty is None else len(self.novelty.scales)
-            channels = [count + scales for count in student.channels]
+            channels = [count + scales for count in self.teacher.channels]
             self.segmentation = PostSegmentation(channels, architecture.segmentation_widths)
         self.register_buffer("mean", torch.tensor(self.teacher.mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(self.teacher.std).view(1, -1, 1, 1))
@@ -100,7 +102,9 @@ class ADPS(nn.Module):
         size = (images.shape[-2], images.shape[-1])
         if self.segmentation is None:
             return Output(distance_logits(teacher, student, size), teacher, student, None)
+        teacher, deeper = teacher[: len(student)], teacher[len(student) :]
         compared = [c(t, s) for c, t, s in zip(self.comparisons, teacher, student, strict=True)]
+        compared += [show(features) for show, features in zip(self.context, deeper, strict=True)]
         if novelty is not None:
             compared = [beside(features, novelty) for features in compared]
         return Output(self.segmentation(compared, size), teacher, student, novelty)

@@ -14,9 +14,11 @@ class Architecture:
     than two mean learned up-sampling beyond stride 4, the rest is bilinear) and `sigma_px`, the Gaussian's width in
     pixels of the model's image.
 
-    What we added: `prototypes` per stage, from which the weight mask block measures the teacher's features
-    (prototypes.py), and more for each scale of `novelty` (novelty.py), which is also added to the map's logits, at
-    most `novelty_logits`. 0 of each is the paper's block, which takes the features themselves, and no such channels.
+    What we added: `context_stride`, that of one deeper stage, which only the teacher has and from which the
+    segmentation knows what a place lies in; `prototypes` per stage, from which the weight mask block measures the
+    teacher's features (prototypes.py); as many centres for each scale of `novelty` (novelty.py), which is also added to
+    the map's logits, at most `novelty_logits`. 0 of each is the paper's model, which has no such stage and takes the
+    features themselves.
 
     What the paper ablates, its own choice first: `comparison` is how teacher and student meet, by the weight mask
     block, by their raw difference, or by both side by side through a 1x1 convolution. `post_segmentation` off leaves
@@ -28,8 +30,9 @@ class Architecture:
     strides: tuple[int, ...] = (4, 8, 16)
     image_size_px: int = 256
     patches_per_side: int = 8
-    segmentation_widths: tuple[int, ...] = (64, 32)
+    segmentation_widths: tuple[int, ...] = (96, 64, 32)
     sigma_px: float = 2.0
+    context_stride: int = 32
     prototypes: int = 512
     novelty: int = 2048
     novelty_logits: float = 2.0
@@ -47,6 +50,12 @@ class Architecture:
             )
         if self.image_size_px < 1:
             raise ValueError(f"image_size_px must be positive, got {self.image_size_px}")
+        if self.context_stride and self.context_stride not in (2**n for n in range(1, 8) if 2**n > self.strides[-1]):
+            raise ValueError(f"context_stride must be a power of two beyond the last stride, got {self.context_stride}")
+        if self.context_stride and self.image_size_px % self.context_stride:
+            raise ValueError(
+                f"image_size_px {self.image_size_px} must be a multiple of context_stride, {self.context_stride}"
+            )
         if not 0 <= self.whole_stages < len(self.strides):
             raise ValueError(f"whole_stages must leave one of {len(self.strides)} stages, got {self.whole_stages}")
         if min(self.prototypes, self.novelty) < 0:
@@ -55,3 +64,8 @@ class Architecture:
             raise ValueError(f"novelty_logits must lie in 0..100, got {self.novelty_logits}")
         if not 0 <= self.sigma_px <= self.image_size_px:
             raise ValueError(f"sigma_px must lie in 0..image_size_px, got {self.sigma_px}")
+
+    @property
+    def teacher_strides(self) -> tuple[int, ...]:
+        """Those of the teacher's stages, shallow to deep: the student's, and the context's where anything uses it."""
+        return (*self.strides, self.context_stride) if self.context_stride and self.post_segmentation else self.strides

@@ -68,6 +68,11 @@ def build_comparison(architecture: Architecture, channels: int) -> nn.Module:
             return Concatenation(channels)
 
 
+def build_context(architecture: Architecture, channels: int) -> nn.Module:
+    """What the segmentation sees of a stage that only the teacher has: nothing masks it."""
+    return Prototypes(architecture.prototypes, channels) if architecture.prototypes else nn.Identity()
+
+
 def distance_logits(teacher: list[Tensor], student: list[Tensor], size: tuple[int, int]) -> Tensor:
     """Two-class logits (B, 2, *size) without any segmentation: the softmax's class 1 is the features' mean distance.
 

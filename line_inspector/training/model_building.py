@@ -96,5 +96,5 @@ def _from_imagenet(options: TrainingOptions) -> tuple[ADPS, str]:
         where = str(options.weights_file or weights.source)
         raise InputError(f"weights do not fit backbone {backbone}: {e}", where, "Name the right file.") from e
     if options.student_init == "teacher":
-        model.student.backbone.load_state_dict(model.teacher.state_dict())
+        model.student.backbone.load_weights(weights.state)
     return model, weights.source

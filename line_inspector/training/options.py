@@ -68,7 +68,7 @@ class TrainingOptions:
 
 # What the paper fixes about a training, where our defaults differ: docs/training.md. To be run for PAPER_EPOCHS.
 PAPER = TrainingOptions(
-    architecture=Architecture(prototypes=0, novelty=0),
+    architecture=Architecture(segmentation_widths=(64, 32), context_stride=0, prototypes=0, novelty=0),
     batch_size=32,
     learning_rate=1e-4,
     schedule="steps",

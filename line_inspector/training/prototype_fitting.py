@@ -33,17 +33,22 @@ class _Drawn(NamedTuple):
 
 def fit_prototypes(model: ADPS, images: Images, seed: int) -> None:
     """Set the prototypes and the novelty of `model`, if it has them, from good images, uint8 RGB (S, S, 3) each."""
-    of_stages = [m for m in model.comparisons.modules() if isinstance(m, Prototypes)]
-    if not of_stages and model.novelty is None:
+    if not _prototypes(model) and not _scales(model):
         return
     batches = zip(*_drawn(model, images, np.random.default_rng([seed, 5])), strict=True)
     drawn = [_Drawn(*(np.concatenate(parts) for parts in zip(*of_map, strict=True))) for of_map in batches]
-    for prototypes, of_stage in zip(of_stages, drawn, strict=False):
-        nearest = _search(prototypes.centres, of_stage.vectors, seed)
+    for stage, prototypes in _prototypes(model).items():
+        nearest = _search(prototypes.centres, drawn[stage].vectors, seed)
         prototypes.spread.fill_(max(float(nearest.square().mean()), 1e-6))
     scales = _scales(model)
     for scale, of_scale in zip(scales, drawn[len(drawn) - len(scales) :], strict=True):
         _fit_scale(scale, of_scale, seed)
+
+
+def _prototypes(model: ADPS) -> dict[int, Prototypes]:
+    """Those of each of the teacher's stages that has some."""
+    stages = enumerate([*model.comparisons, *model.context])
+    return {stage: module for stage, part in stages for module in part.modules() if isinstance(module, Prototypes)}
 
 
 def _scales(model: ADPS) -> list[Scale]:

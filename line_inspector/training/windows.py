@@ -1,4 +1,4 @@
-"""The part of each image that the student learns from in a step: a window of whole patches."""
+"""The part of each image that the student learns from in a step: a window of whole patches, and of whole features."""
 
 import math
 
@@ -16,11 +16,12 @@ def draw_windows(masks: Tensor, options: TrainingOptions, first_place: int) -> W
     masks (B, 1, S, S), 1 where forged. A function of the masks, the seed, and each image's place in the stream of
     training images, which is `first_place` for the first of them.
     """
-    per_side = options.architecture.patches_per_side
+    architecture = options.architecture
+    patch_px = math.lcm(architecture.image_size_px // architecture.patches_per_side, architecture.context_stride or 1)
+    per_side = architecture.image_size_px // patch_px
     size = math.ceil(options.window_share * per_side)
     if size >= per_side:
         return None
-    patch_px = options.architecture.image_size_px // per_side
     forged = F.max_pool2d(masks[:, 0], patch_px).numpy() > 0.5  # (B, k, k)
     corners = []
     for place, cells in enumerate(forged, first_place):

@@ -19,7 +19,9 @@ from line_inspector.training.options import TrainingOptions
 
 SMALL = ["--image-size-px", "64", "--patches-per-side", "2", "--steps", "3", "--threads", "1"]
 OPTIONS = TrainingOptions(
-    architecture=Architecture(image_size_px=64, patches_per_side=2, segmentation_widths=(8, 8)), batch_size=2, checks=1
+    architecture=Architecture(image_size_px=64, patches_per_side=2, segmentation_widths=(8, 8, 8)),
+    batch_size=2,
+    checks=1,
 )
 
 Command = Callable[..., tuple[int, str, str]]

@@ -26,7 +26,13 @@ from line_inspector.model.adps import ADPS
 from line_inspector.model.architecture import Architecture
 
 TINY = Architecture(
-    backbone="test_resnet", strides=(4,), image_size_px=32, patches_per_side=2, segmentation_widths=(4,), sigma_px=0.5
+    backbone="test_resnet",
+    strides=(4,),
+    image_size_px=32,
+    patches_per_side=2,
+    segmentation_widths=(4,),
+    sigma_px=0.5,
+    context_stride=0,
 )
 CHOICE = st.integers(0, 2**16)
 

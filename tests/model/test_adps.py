@@ -7,7 +7,7 @@ import torch
 
 from line_inspector.model.adps import ADPS, Architecture, Windows, gaussian_blur
 
-SMALL = Architecture(image_size_px=64, patches_per_side=4, segmentation_widths=(8, 8), sigma_px=1.0)
+SMALL = Architecture(image_size_px=64, patches_per_side=4, segmentation_widths=(8, 8, 8), sigma_px=1.0)
 
 
 def _frames(count: int = 2, size_px: int = 64) -> torch.Tensor:
@@ -75,6 +75,10 @@ def test_state_carries_everything_to_a_model_built_from_the_same_architecture() 
         ({"patches_per_side": 0}, "multiple of patches_per_side"),
         ({"strides": (8, 4)}, "rising powers of two"),
         ({"strides": ()}, "rising powers of two"),
+        ({"context_stride": 16}, "beyond the last stride"),
+        ({"context_stride": 33}, "beyond the last stride"),
+        ({"image_size_px": 48, "patches_per_side": 1}, "multiple of context_stride"),
+        ({"novelty_logits": -1.0}, "novelty_logits"),
         ({"sigma_px": -1.0}, "sigma_px"),
         ({"whole_stages": 3}, "whole_stages"),
         ({"sigma_px": float("inf")}, "sigma_px"),

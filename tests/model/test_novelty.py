@@ -8,7 +8,7 @@ from line_inspector.model.adps import ADPS, Architecture
 from line_inspector.model.novelty import Novelty, as_logits
 
 CHANNELS = (3, 4, 5, 6)
-TINY = Architecture(image_size_px=64, patches_per_side=2, segmentation_widths=(8, 8), prototypes=4, novelty=4)
+TINY = Architecture(image_size_px=64, patches_per_side=2, segmentation_widths=(8, 8, 8), prototypes=4, novelty=4)
 
 
 def _stages(count: int = 2) -> list[torch.Tensor]:

@@ -8,7 +8,7 @@ from line_inspector.model.adps import ADPS, Architecture
 from line_inspector.model.prototypes import Prototypes
 from line_inspector.training.prototype_fitting import fit_prototypes
 
-TINY = Architecture(image_size_px=64, patches_per_side=4, segmentation_widths=(8, 8), prototypes=16, novelty=16)
+TINY = Architecture(image_size_px=64, patches_per_side=4, segmentation_widths=(8, 8, 8), prototypes=16, novelty=16)
 
 
 def _model(architecture: Architecture = TINY) -> ADPS:
@@ -72,7 +72,7 @@ def test_the_novelty_of_good_parts_is_nothing_on_average_and_that_of_others_is_l
             model.novelty(model.teacher(model.normalise(torch.from_numpy(pixels).permute(0, 3, 1, 2))))
             for pixels in (_stripes(24, 8)[16:], _stripes(8, 23))
         )
-    assert usual.shape == (8, 1, 8, 8)
+    assert usual.shape == (8, 2, 8, 8)
     assert abs(float(usual.mean())) < 1.0 < float(other.mean())
 
 

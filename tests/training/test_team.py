@@ -26,7 +26,7 @@ with joined_team("cpu") as team:
     assert team.bytes_of_leader(b"") == b""
     torch.manual_seed(team.rank)
     options = TrainingOptions(
-        architecture=Architecture(image_size_px=64, patches_per_side=2, segmentation_widths=(8, 8)),
+        architecture=Architecture(image_size_px=64, patches_per_side=2, segmentation_widths=(8, 8, 8)),
         batch_size=4, freeze_student_norm=False, precision="fp32",
     )
     model = ADPS(options.architecture).to(memory_format=torch.channels_last)
