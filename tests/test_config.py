@@ -76,9 +76,11 @@ def test_every_commented_alternative_is_valid_in_its_place() -> None:
         "false_reject_rate": data["training"],
         "max_batch": data["inference"],
         "trigger_expiry_ms": data["cameras"]["top"],
+        "gate": data["decision"],
     }
     found = alternatives()
     assert [value["kind"] for key, value in found if key == "source"] == ["folder", "video", "genicam"]
+    assert [value["kind"] for key, value in found if key == "gate"] == ["modbus", "opcua", "gpio"]
     assert {key for key, _ in found} == set(places)
     for key, value in found:
         before = dict(places[key])
