@@ -265,7 +265,15 @@ def test_the_program_takes_no_result_of_another_session_nor_another_verdict() ->
         window_end_ms=(now + 100) % 2**32,
         result_number=1,
     )
-    wrong = [{"session_echo": program.session ^ 1}, {"verdict": 1}, {"verdict": 0}, {"lane": 2}, {"result_valid": False}]
+    for heartbeat in (0, 1):
+        program.written(Outputs(ready=True, heartbeat=heartbeat), S)
+    wrong = [
+        {"session_echo": program.session ^ 1},
+        {"verdict": 1},
+        {"verdict": 0},
+        {"lane": 2},
+        {"result_valid": False},
+    ]
     for number, change in enumerate([*wrong, {}], 2):
         program.written(replace(good, result_number=number, heartbeat=number, **change), S + number)
         assert program.passage("top", S + 50 * MS).accepted is (change == {})
