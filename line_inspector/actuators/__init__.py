@@ -13,9 +13,10 @@ from line_inspector.config import (
     OpcUaGateSettings,
     SimulatedGateSettings,
 )
+from line_inspector.errors import InputError
 from line_inspector.extras import import_extra
 
-__all__ = ["Gate", "build_gate", "require_gate_extra"]
+__all__ = ["Gate", "build_gate", "require_gate"]
 
 
 def build_gate(settings: GateSettings, bus: Bus, cameras: Iterable[str]) -> Gate:
@@ -24,7 +25,7 @@ def build_gate(settings: GateSettings, bus: Bus, cameras: Iterable[str]) -> Gate
     Raises InputError where an extra is not installed, or the outputs cannot be had. A PLC that does not answer is
     waited for in the background.
     """
-    require_gate_extra(settings)
+    require_gate(settings)
     match settings:
         case SimulatedGateSettings():
             return SimulatedGate(bus)
@@ -42,8 +43,10 @@ def build_gate(settings: GateSettings, bus: Bus, cameras: Iterable[str]) -> Gate
             return GpioGate(settings)
 
 
-def require_gate_extra(settings: GateSettings) -> None:
-    """Raises InputError where the packages that this kind of gate needs are not installed."""
+def require_gate(settings: GateSettings) -> None:
+    """Raises InputError where the packages that this kind of gate needs are not installed, or its chip is not there."""
     packages = {"modbus": ("pymodbus", "plc"), "opcua": ("asyncua", "plc"), "gpio": ("gpiod", "gpio")}
     if settings.kind in packages:
         import_extra(*packages[settings.kind])
+    if isinstance(settings, GpioGateSettings) and not settings.chip.exists():
+        raise InputError("no such GPIO chip", str(settings.chip), "gpiodetect lists those of this machine")

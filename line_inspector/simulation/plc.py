@@ -6,7 +6,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from line_inspector.actuators import require_gate_extra
+from line_inspector.actuators import require_gate
 from line_inspector.actuators.plc_signals import lanes_of
 from line_inspector.config import NS_PER_MS, Line, ModbusGateSettings, OpcUaGateSettings
 from line_inspector.errors import InputError
@@ -70,7 +70,7 @@ class SimulatedPlc:
 
 
 def _server(settings: ModbusGateSettings | OpcUaGateSettings) -> Server:
-    require_gate_extra(settings)
+    require_gate(settings)
     if isinstance(settings, ModbusGateSettings):
         from line_inspector.simulation.modbus_plc import serve_modbus
 

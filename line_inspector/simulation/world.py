@@ -46,8 +46,8 @@ class World:
     def __init__(self, station: Station, part_limit: int | None) -> None:
         self._station = station
         self._parts_left = part_limit
+        self._gate = _gate(station)  # first: a PLC takes seconds to start, and parts must not come meanwhile
         self._feeds = _feeds(station.line, station.bus)
-        self._gate = _gate(station)
         self._record = WorldRecord(station.line.world_record_path)
         for feed in self._feeds:
             station.watch(feed.triggers.socket)
