@@ -94,7 +94,7 @@ STATES = """\
 """
 
 STATE_MEANINGS = {
-    VisionState.PREOPERATIONAL: "started, or stopped in order; session or clock of the PLC are not known, or no loop runs",
+    VisionState.PREOPERATIONAL: "just started, or stopped in order; or session or clock of the PLC are not known",
     VisionState.INITIALIZED: "talks with the PLC; no model has been in service since the start",
     VisionState.READY: "can accept, but `mode` does not ask for it (any more)",
     VisionState.SINGLE_EXECUTION: "`mode` 1: the next accept will be handed over, and no other",
@@ -114,10 +114,10 @@ cuts the connection.
 
 `kind: gpio` drives output lines of this machine through the kernel's GPIO devices (libgpiod 2).
 
-- `accept_lines`, one for each camera: active only in the windows of accepted parts; `active_low` inverts them. Wire each
-  to its actuator, through a relay or driver that rests at reject.
-- `heartbeat_line`: toggles at `heartbeat_hz`, never inverted. Wire it to a monitor that cuts the supply of all actuators
-  when it stops, high or low.
+- `accept_lines`, one for each camera: active only in the windows of accepted parts; `active_low` inverts them. Wire
+  each to its actuator, through a relay or driver that rests at reject.
+- `heartbeat_line`: toggles at `heartbeat_hz`, never inverted. Wire it to a monitor that cuts the supply of all
+  actuators when it stops, high or low.
 
 We hold the line for the part's window, since an output has no clock of its own. A thread does it, with the kernel's
 timing for normal processes: late by a fraction of a millisecond on an idle machine, by several on a busy one. When
