@@ -133,7 +133,7 @@ class DecisionStation:
 
     def _carry_out(self, decisions: list[Decision]) -> None:
         for decision in decisions:
-            record = self._journaled(decision.record)
+            record = self._journaled(self._passable(decision.record))
             if record.accepted:
                 self._gate.accept(record.part_id, record.camera, decision.window_start_ns, decision.window_end_ns)
             noted = self._slots.pop(record.part_id, None)
@@ -149,6 +149,12 @@ class DecisionStation:
         self._slots[shot.part_id] = shot.slot
         if len(self._slots) > REMEMBERED_SLOTS:
             self._slots.popitem(last=False)
+
+    def _passable(self, record: PartRecord) -> PartRecord:
+        """The record as it stands when the gate takes no accepts: the ledger shall not say that a part passed then."""
+        if record.accepted and not self._gate.accepting:
+            return replace(record, accepted=False, reason=Reason.GATE_DOWN)
+        return record
 
     def _journaled(self, record: PartRecord) -> PartRecord:
         """The record as it stands after the journal has it, or could not take it: then the part is not accepted."""

@@ -14,6 +14,11 @@ class Gate(Protocol):
         """False when the gate can do nothing any more and must be built again."""
         ...
 
+    @property
+    def accepting(self) -> bool:
+        """False while an accept would lead nowhere, as far as is known."""
+        ...
+
     def accept(self, part_id: str, camera: str, window_start_ns: int, window_end_ns: int) -> None:
         """Lets this very part pass while it is before the gate."""
 

@@ -43,6 +43,11 @@ class GpioGate:
         """Whether the thread still runs."""
         return self._thread.is_alive()
 
+    @property
+    def accepting(self) -> bool:
+        """Until `safe`."""
+        return not self._safe
+
     def accept(self, part_id: str, camera: str, window_start_ns: int, window_end_ns: int) -> None:
         """Adds the window to its camera's line; nothing after `safe`, nor for a window that has begun."""
         with self._changed:

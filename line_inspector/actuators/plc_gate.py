@@ -37,7 +37,7 @@ class PlcGate:
         self._beaten_ns = self._next_beat_ns = 0
         self._safe = threading.Event()
         self._wake = threading.Event()
-        self._down = False
+        self._down = self._accepting = False
         self._thread = threading.Thread(target=self._run, name="gate")
         self._thread.start()
 
@@ -45,6 +45,11 @@ class PlcGate:
     def alive(self) -> bool:
         """Whether the thread still runs."""
         return self._thread.is_alive()
+
+    @property
+    def accepting(self) -> bool:
+        """Whether the PLC, when it was last heard, would have been handed an accept."""
+        return self._accepting
 
     def accept(self, part_id: str, camera: str, window_start_ns: int, window_end_ns: int) -> None:
         """Queues the accept; nothing after `safe`."""
@@ -86,6 +91,7 @@ class PlcGate:
             except WireFault as e:
                 self._note_down(e)
             finally:
+                self._accepting = False
                 wire.close()
 
     def _serve(self, wire: Wire) -> None:
@@ -98,6 +104,7 @@ class PlcGate:
             inputs = wire.read()
             if not handshake.heard(inputs, asked_ns, time.monotonic_ns()):
                 self._accepts.clear()
+            self._accepting = handshake.accepting
             if handshake.in_service:
                 self._note_up()
             self._wake.wait(ACKNOWLEDGE_POLL_S if handshake.waiting else self._period_ns / NS_PER_S)

@@ -53,6 +53,11 @@ class Handshake:
         return self._clock is not None
 
     @property
+    def accepting(self) -> bool:
+        """Whether the PLC would be handed an accept now."""
+        return self.in_service and self._may_accept
+
+    @property
     def waiting(self) -> bool:
         """Whether an acknowledgement is due."""
         return self._result.result_valid

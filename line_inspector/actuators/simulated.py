@@ -23,6 +23,11 @@ class SimulatedGate:
         """Always: there is nothing that could end."""
         return True
 
+    @property
+    def accepting(self) -> bool:
+        """Until `safe`; whether the conveyor listens is not known."""
+        return not self._safe
+
     def accept(self, part_id: str, camera: str, window_start_ns: int, window_end_ns: int) -> None:
         """Sends the accept; nothing after `safe`."""
         if self._safe:

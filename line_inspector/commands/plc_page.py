@@ -62,6 +62,8 @@ closer to each other than `max_rate_hz` allows are for the site to prevent.
   sent.
 - A change of `heartbeat` follows only from a turn of the loop that decides. If that loop hangs, or the process dies,
   or the network is cut, it stops.
+- Parts that are decided while the PLC cannot be reached, or its `mode` accepts none, are rejects with the reason
+  `gate_down` in the ledger.
 - A connection that answers later than `timeout_ms` is reset, with all that it still held, and made anew in the
   background.
 

@@ -118,7 +118,7 @@ def connected(settings: Any) -> Wire:
 
 
 def test_parts_pass_on_their_own_accept_and_lane_only(bench: Bench) -> None:
-    assert bench.send_past()
+    assert bench.send_past() and bench.gate.accepting
     assert not bench.send_past(accept=False)
     assert not bench.send_past("side")
     assert bench.send_past()
@@ -128,7 +128,7 @@ def test_a_pulled_cable_rejects_and_nothing_stale_comes_after_it(bench: Bench) -
     bench.cable.pull()
     time.sleep(TIMEOUT_MS / 1000)
     for _ in range(3):
-        assert not bench.send_past(after_ms=250)
+        assert not bench.send_past(after_ms=250) and not bench.gate.accepting
     gate_ns = time.monotonic_ns() + 2_500 * MS
     bench.gate.accept(
         "part", "top", gate_ns - 50 * MS, gate_ns + 50 * MS

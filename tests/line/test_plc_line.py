@@ -98,6 +98,10 @@ def test_a_line_behind_a_plc(line_under_test: LineUnderTest, tmp_path: Path, kin
         assert row.decided_ns > killed_ns or part.gate_ns < killed_ns + TIMEOUT_NS, "an accept outlived its decision"
         assert not pulled_ns + TIMEOUT_NS <= part.gate_ns < plugged_ns, "passed without a connection"
         assert not pulled_ns + TIMEOUT_NS <= row.decided_ns < plugged_ns, "a stale accept came after the reconnect"
+    meanwhile = [row for row in rows.values() if pulled_ns + 2 * TIMEOUT_NS <= row.decided_ns < plugged_ns]
+    cut_off = [row for row in meanwhile if row.score is not None]
+    assert cut_off and all(row.reason in ("gate_down", "anomaly") for row in cut_off)
+
     calm = [part for part in parts if first_ns <= part.gate_ns < killed_ns]
     good, bad = ([part.bin == "accept" for part in calm if part.defective is one] for one in (False, True))
     assert sum(good) > 0.7 * len(good) > 10, f"{sum(good)} of {len(good)} good parts passed; log:\n{line.log()}"
