@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from line_inspector.commands.config import config_page, streams_page
-from line_inspector.commands.plc_page import plc_page
+from line_inspector.commands.config_plc import plc_page
 from line_inspector.config_reference import sections
 from line_inspector.line_file import parse_line
 from line_inspector.messages import Message, Reason

@@ -8,7 +8,7 @@ import typer
 
 from line_inspector.actuators import require_gate
 from line_inspector.cameras.renderer import check_product
-from line_inspector.commands.plc_page import plc_page
+from line_inspector.commands.config_plc import plc_page
 from line_inspector.config import NS_PER_MS, CameraSource, FolderCamera, Line, SimulatedCamera, VideoCamera
 from line_inspector.config_reference import SectionReference, sections
 from line_inspector.errors import InputError
