@@ -35,6 +35,8 @@ docs: setup
 	mv .venv/config.md docs/config.md
 	$(BIN)/line-inspector config streams > .venv/streams.md
 	mv .venv/streams.md docs/streams.md
+	$(BIN)/line-inspector config plc > .venv/plc.md
+	mv .venv/plc.md docs/plc.md
 
 # Takes away what was installed and cached, not what a line has recorded in run/.
 clean:

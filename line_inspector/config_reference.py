@@ -25,6 +25,8 @@ UNITS = {
 }
 PATTERNS = {
     r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,31}$": "letters, digits, _ and -, 1 to 32 of them, - not first",
+    r"^opc\.tcp://[^\s/:]+(:\d{1,5})?(/\S*)?$": "opc.tcp://HOST:PORT/PATH",
+    r"^[^{}]*\{name\}[^{}]*$": "with {name} once",
     r"^([01]\d|2[0-3]):[0-5]\d$": "HH:MM",
 }
 
@@ -60,7 +62,7 @@ def sections(root: type[Section] = Line, place: str = "") -> Iterator[SectionRef
     """The section and all sections below it, in the order of the file."""
     shown = _kind_of(root)
     title = f"`{place}`" if place else "The whole file"
-    title += f", kind {shown}" if shown and place.endswith(("source", "trigger")) else ""
+    title += f", kind {shown}" if shown and place.endswith(("source", "trigger", "gate")) else ""
     keys = tuple(_key(name, field) for name, field in root.model_fields.items())
     yield SectionReference(title, _first_paragraph(root), keys)
     for name, field in root.model_fields.items():
@@ -86,6 +88,8 @@ def _type_name(annotation: Any) -> str:
     members = [member for member in get_args(annotation) if member is not types.NoneType]
     if _inner_sections(annotation):
         return "sections by name" if get_origin(annotation) is dict else "section"
+    if get_origin(annotation) is dict:
+        return f"{_type_name(members[1])}s by name"
     if get_origin(annotation) is Literal:
         return {str: "word", int: "whole number"}[type(members[0])]
     if members:

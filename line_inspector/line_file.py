@@ -150,5 +150,6 @@ def _anchored(section: Any, base: Path) -> Any:
         elif isinstance(value, BaseModel):
             changes[name] = _anchored(value, base)
         elif isinstance(value, dict):
-            changes[name] = {key: _anchored(item, base) for key, item in value.items()}
+            sections = {key: item for key, item in value.items() if isinstance(item, BaseModel)}
+            changes[name] = {**value, **{key: _anchored(item, base) for key, item in sections.items()}}
     return section.model_copy(update=changes)

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     BAD_SCORE = "bad_score"
     ENGINE_FAULT = "engine_fault"
     JOURNAL_DOWN = "journal_down"
+    GATE_DOWN = "gate_down"
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown_fields=True):

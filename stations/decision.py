@@ -47,7 +47,7 @@ def serve(station: runtime.Station, _arguments: argparse.Namespace) -> None:
 
 
 class ThreadEnded(Exception):
-    """Ledger or archive no longer write; the station must be started again."""
+    """Ledger or archive no longer write, or the gate is no longer driven; the station must be started again."""
 
 
 class DecisionStation:
@@ -76,7 +76,7 @@ class DecisionStation:
         self._book = PartBook(int(line.decision.gate.window_ms * NS_PER_MS), longest_ns, now_ns, decided)
         self._receipts = Receipts(keep_ns=longest_ns)
         self._worker = Liveness(HEALTH, now_ns)
-        self._gate = build_gate(line.decision.gate, bus)
+        self._gate = build_gate(line.decision.gate, bus, line.cameras)
         self._announcements = bus.acked_receiver(ANNOUNCEMENTS, Announcement)
         self._shots = bus.receiver(SHOTS, FrameReady)
         self._slots: OrderedDict[str, SlotRef] = OrderedDict()
@@ -96,7 +96,7 @@ class DecisionStation:
 
     def turn(self, now_ns: int) -> None:
         """Takes what has arrived and carries out every decision that is due."""
-        self._gate.beat(now_ns)
+        self._gate.beat(now_ns, prepared=self._worker.alive(now_ns) and not self._outage.lasting)
         for health in self._health.drain():
             self._worker.seen(health.sent_ns)
         for shot in self._shots.drain():
@@ -111,8 +111,8 @@ class DecisionStation:
         self._carry_out(self._book.expire(now_ns, self._worker.dead(now_ns)))
         self._settle(now_ns)
         self._count()
-        if not (self._ledger.alive and self._archive.alive):
-            raise ThreadEnded("a thread of the records has ended; its reason stands in the log")
+        if not (self._ledger.alive and self._archive.alive and self._gate.alive):
+            raise ThreadEnded("a thread of the records or of the gate has ended; its reason stands in the log")
 
     def close(self) -> None:
         """Drives the gate safe, rejects what waits, lets the ledger take what it can; the journal keeps the rest."""
@@ -133,7 +133,7 @@ class DecisionStation:
 
     def _carry_out(self, decisions: list[Decision]) -> None:
         for decision in decisions:
-            record = self._journaled(decision.record)
+            record = self._journaled(self._passable(decision.record))
             if record.accepted:
                 self._gate.accept(record.part_id, record.camera, decision.window_start_ns, decision.window_end_ns)
             noted = self._slots.pop(record.part_id, None)
@@ -149,6 +149,12 @@ class DecisionStation:
         self._slots[shot.part_id] = shot.slot
         if len(self._slots) > REMEMBERED_SLOTS:
             self._slots.popitem(last=False)
+
+    def _passable(self, record: PartRecord) -> PartRecord:
+        """The record as it stands when the gate takes no accepts: the ledger shall not say that a part passed then."""
+        if record.accepted and not self._gate.accepting:
+            return replace(record, accepted=False, reason=Reason.GATE_DOWN)
+        return record
 
     def _journaled(self, record: PartRecord) -> PartRecord:
         """The record as it stands after the journal has it, or could not take it: then the part is not accepted."""

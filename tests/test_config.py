@@ -76,9 +76,11 @@ def test_every_commented_alternative_is_valid_in_its_place() -> None:
         "false_reject_rate": data["training"],
         "max_batch": data["inference"],
         "trigger_expiry_ms": data["cameras"]["top"],
+        "gate": data["decision"],
     }
     found = alternatives()
     assert [value["kind"] for key, value in found if key == "source"] == ["folder", "video", "genicam"]
+    assert [value["kind"] for key, value in found if key == "gate"] == ["modbus", "opcua", "gpio"]
     assert {key for key, _ in found} == set(places)
     for key, value in found:
         before = dict(places[key])
@@ -199,3 +201,38 @@ def test_the_gate_waits_for_three_heartbeats_at_least() -> None:
     assert line_with(decision={"gate": {"heartbeat_timeout_ms": least_ms}})
     with pytest.raises(ValidationError, match="greater than or equal to 120"):
         line_with(decision={"gate": {"heartbeat_timeout_ms": least_ms - 1}})
+
+
+MODBUS = {"kind": "modbus", "host": "plc"}
+GPIO = {"kind": "gpio", "chip": "/dev/gpiochip0", "accept_lines": {"top": 17}, "heartbeat_line": 27}
+
+
+def test_a_gate_without_a_kind_is_the_simulated_one() -> None:
+    assert line_with().decision.gate == line_with(decision={"gate": {"window_ms": 80}}).decision.gate
+    assert line_with().decision.gate.kind == "simulated"
+
+
+@pytest.mark.parametrize(
+    ("gate", "words"),
+    [
+        ({"heartbeat_hz": 10}, "heartbeat_timeout_ms is 250, but three periods of heartbeat_hz are 300 ms"),
+        ({"window_ms": 51}, "parts may follow 50 ms after each other"),
+        ({"node_id": "x"}, "Extra inputs are not permitted"),
+        ({"host": ""}, "at least 1 character"),
+        (GPIO | {"accept_lines": {"side": 17}}, "one line for each camera"),
+        (GPIO | {"accept_lines": {"top": 17, "side": 18}}, "one line for each camera"),
+        (GPIO | {"heartbeat_line": 17}, "one GPIO line for two outputs"),
+        ({"kind": "opcua", "endpoint": "http://plc"}, "should match pattern"),
+        ({"kind": "opcua", "endpoint": "opc.tcp://plc:4840", "node_id": "ns=2;s=x"}, "should match pattern"),
+        ({"kind": "profinet"}, "'simulated', 'modbus', 'opcua', 'gpio'"),
+    ],
+)
+def test_a_gate_that_cannot_work_is_refused(gate: dict[str, Any], words: str) -> None:
+    own = gate if "kind" in gate else MODBUS | gate
+    with pytest.raises(ValidationError, match=re.escape(words)):
+        line_with(decision={"gate": own})
+
+
+def test_a_gate_that_can_work_is_not() -> None:
+    for gate in (MODBUS, GPIO, {"kind": "opcua", "endpoint": "opc.tcp://plc:4840"}):
+        assert line_with(decision={"gate": gate}).decision.gate.window_ms == 50

@@ -9,11 +9,24 @@ class Gate(Protocol):
     No method waits, and none raises once the gate has been built.
     """
 
+    @property
+    def alive(self) -> bool:
+        """False when the gate can do nothing any more and must be built again."""
+        ...
+
+    @property
+    def accepting(self) -> bool:
+        """False while an accept would lead nowhere, as far as is known."""
+        ...
+
     def accept(self, part_id: str, camera: str, window_start_ns: int, window_end_ns: int) -> None:
         """Lets this very part pass while it is before the gate."""
 
-    def beat(self, now_ns: int) -> None:
-        """Keeps the gate in service. Called at every turn of the loop that decides, and from nowhere else."""
+    def beat(self, now_ns: int, prepared: bool) -> None:
+        """Keeps the gate in service. Called at every turn of the loop that decides, and from nowhere else.
+
+        `prepared` says whether the line has what it takes to accept parts; the gate only shows it.
+        """
 
     def next_beat_ns(self) -> int:
         """When `beat` has something to do next."""

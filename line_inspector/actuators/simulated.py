@@ -18,6 +18,16 @@ class SimulatedGate:
         self._next_beat_ns = 0
         self._safe = False
 
+    @property
+    def alive(self) -> bool:
+        """Always: there is nothing that could end."""
+        return True
+
+    @property
+    def accepting(self) -> bool:
+        """Until `safe`; whether the conveyor listens is not known."""
+        return not self._safe
+
     def accept(self, part_id: str, camera: str, window_start_ns: int, window_end_ns: int) -> None:
         """Sends the accept; nothing after `safe`."""
         if self._safe:
@@ -28,7 +38,7 @@ class SimulatedGate:
             AcceptPart(part_id=part_id, camera=camera, window_start_ns=window_start_ns, window_end_ns=window_end_ns),
         )
 
-    def beat(self, now_ns: int) -> None:
+    def beat(self, now_ns: int, prepared: bool) -> None:
         """Publishes the heartbeat when it is due, and repeats accepts that the gate has not acknowledged."""
         if self._safe or now_ns < self._next_beat_ns:
             return

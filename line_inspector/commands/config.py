@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from line_inspector.actuators import require_gate
 from line_inspector.cameras.renderer import check_product
+from line_inspector.commands.config_plc import plc_page
 from line_inspector.config import NS_PER_MS, CameraSource, FolderCamera, Line, SimulatedCamera, VideoCamera
 from line_inspector.config_reference import SectionReference, sections
 from line_inspector.errors import InputError
@@ -60,11 +62,12 @@ A stream with a rate is dead after ten missed periods. Streams without a rate ca
 
 
 def register(app: typer.Typer) -> None:
-    """Adds `config check`, `config docs` and `config streams`."""
-    group = typer.Typer(help="Check a line file; print the reference of keys and streams.", no_args_is_help=True)
+    """Adds `config check`, `config docs`, `config streams` and `config plc`."""
+    group = typer.Typer(help="Check a line file; print the reference of keys, streams and PLC.", no_args_is_help=True)
     group.command("check")(check)
     group.command("docs")(docs)
     group.command("streams")(streams)
+    group.command("plc")(plc)
     app.add_typer(group, name="config")
 
 
@@ -87,6 +90,11 @@ def streams() -> None:
     print(streams_page(), end="")
 
 
+def plc() -> None:
+    """Print how to wire and program a real gate, as Markdown."""
+    print(plc_page(), end="")
+
+
 def config_page() -> str:
     """docs/config.md."""
     return "\n".join([CONFIG_TITLE, *(line for section in sections() for line in _section(section))])
@@ -100,8 +108,10 @@ def streams_page() -> str:
 def require_startable(line: Line) -> dict[str, Geometry]:
     """The ring of each camera.
 
-    Raises InputError where a camera's files are not there, or a ring or a socket's path is too large for this machine.
+    Raises InputError where a camera's files or what the gate needs are not there, or a ring or a socket's path is too
+    large for this machine.
     """
+    require_gate(line.decision.gate)
     for name, camera in line.cameras.items():
         _require_source(line, name, camera.source)
     rings = _rings(line)

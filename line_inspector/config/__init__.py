@@ -5,7 +5,14 @@ line file. Each station is given its own section, never the whole file.
 """
 
 from line_inspector.config.camera import CameraSettings
-from line_inspector.config.gate import GateSettings
+from line_inspector.config.gate import (
+    GateSettings,
+    GpioGateSettings,
+    ModbusGateSettings,
+    OpcUaGateSettings,
+    PlcGateSection,
+    SimulatedGateSettings,
+)
 from line_inspector.config.line import Line
 from line_inspector.config.section import Section
 from line_inspector.config.simulation import SimulationSettings
@@ -23,11 +30,16 @@ __all__ = [
     "FolderCamera",
     "GateSettings",
     "GenicamCamera",
+    "GpioGateSettings",
     "Line",
     "LineTrigger",
+    "ModbusGateSettings",
+    "OpcUaGateSettings",
+    "PlcGateSection",
     "RateTrigger",
     "Section",
     "SimulatedCamera",
+    "SimulatedGateSettings",
     "SimulationSettings",
     "TrainingSettings",
     "VideoCamera",

@@ -1,8 +1,10 @@
 """Deadlines and policy."""
 
-from pydantic import Field
+from typing import Any
 
-from line_inspector.config.gate import GateSettings
+from pydantic import Field, field_validator
+
+from line_inspector.config.gate import GateSettings, SimulatedGateSettings
 from line_inspector.config.section import Section
 
 
@@ -10,4 +12,9 @@ class DecisionSettings(Section):
     """Deadlines and policy."""
 
     margin_ms: float = Field(40, ge=0, le=10_000, description="a decision must stand this long before the gate window")
-    gate: GateSettings = GateSettings()
+    gate: GateSettings = Field(SimulatedGateSettings(), description="the reject actuator; it rests at reject")
+
+    @field_validator("gate", mode="before")
+    @classmethod
+    def _simulated_when_left_out(cls, gate: Any) -> Any:
+        return {"kind": "simulated", **gate} if isinstance(gate, dict) else gate

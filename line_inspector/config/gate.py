@@ -1,17 +1,91 @@
-"""The reject actuator."""
+"""The reject actuator: one section for each kind of gate."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, model_validator
 
-from line_inspector.config.section import Section
+from line_inspector.config.section import FilePath, Name, Section
+
+Endpoint = Annotated[str, StringConstraints(pattern=r"^opc\.tcp://[^\s/:]+(:\d{1,5})?(/\S*)?$")]
+NodeIdTemplate = Annotated[str, StringConstraints(pattern=r"^[^{}]*\{name\}[^{}]*$")]
+
+LEAST_BEATS = 3  # so many heartbeats may be missed before everything is rejected
 
 
-class GateSettings(Section):
-    """The reject actuator. It rests at reject; only the simulated gate exists so far."""
+class GateSection(Section):
+    """What every kind of gate has."""
 
-    kind: Literal["simulated"] = Field("simulated", description="kind of actuator")
+    kind: str
     window_ms: float = Field(80, gt=0, le=10_000, description="how long a part may be before the gate, centred")
     heartbeat_timeout_ms: float = Field(  # at least three periods of the heartbeat, see streams.py
         250, ge=120, le=10_000, description="the gate rejects everything once decision has been silent this long"
     )
+
+
+class SimulatedGateSettings(GateSection):
+    """The gate of the simulated conveyor, driven without a PLC. Taken when `kind` is left out."""
+
+    kind: Literal["simulated"] = Field("simulated", description="kind of actuator")
+
+
+class BeatingGateSection(GateSection):
+    """A gate outside this machine. It goes by the clock, so the windows of neighbours must not overlap."""
+
+    window_ms: float = Field(  # the spacing of parts at the default max_rate_hz
+        50, gt=0, le=10_000, description="how long a part may be before the gate, centred; at most 1000 / max_rate_hz"
+    )
+    heartbeat_hz: float = Field(20, ge=2, le=50, description="rate at which the heartbeat changes")
+
+    @model_validator(mode="after")
+    def _some_beats_may_be_missed(self) -> "BeatingGateSection":
+        least_ms = LEAST_BEATS * 1000 / self.heartbeat_hz
+        if self.heartbeat_timeout_ms < least_ms:
+            raise ValueError(
+                f"heartbeat_timeout_ms is {self.heartbeat_timeout_ms:g}, but three periods of heartbeat_hz are"
+                f" {least_ms:.0f} ms; raise one or the other"
+            )
+        return self
+
+
+class PlcGateSection(BeatingGateSection):
+    """A gate that a PLC drives, which docs/plc.md tells what to do."""
+
+    cycle_ms: int = Field(10, ge=0, le=1000, description="longest cycle of the PLC's program: its clock is so coarse")
+    timeout_ms: int = Field(200, ge=10, le=5000, description="a PLC that has not answered for this long is lost")
+
+
+class ModbusGateSettings(PlcGateSection):
+    """A PLC with a Modbus TCP server. Needs the extra `plc`; docs/plc.md holds the registers."""
+
+    kind: Literal["modbus"]
+    host: str = Field(min_length=1, max_length=253, description="the PLC's name or address")
+    port: int = Field(502, ge=1, le=65535, description="its TCP port")
+    unit: int = Field(1, ge=0, le=255, description="its unit identifier")
+    base_register: int = Field(0, ge=0, le=65_500, description="holding register, from 0, at which the table starts")
+
+
+class OpcUaGateSettings(PlcGateSection):
+    """A PLC with an OPC UA server. Needs the extra `plc`; docs/plc.md holds the nodes."""
+
+    kind: Literal["opcua"]
+    endpoint: Endpoint = Field(description="the address of the PLC's server")
+    node_id: NodeIdTemplate = Field(
+        "ns=2;s=LineInspector.{name}", description="how node ids are made of the names in docs/plc.md"
+    )
+
+
+class GpioGateSettings(BeatingGateSection):
+    """Output lines of this machine, through the kernel's GPIO devices. Needs the extra `gpio`."""
+
+    kind: Literal["gpio"]
+    chip: FilePath = Field(description="the GPIO device, such as /dev/gpiochip0")
+    accept_lines: dict[Name, Annotated[int, Field(ge=0, le=65_535)]] = Field(
+        min_length=1, max_length=64, description="by camera: the line that lets its parts pass while it is active"
+    )
+    heartbeat_line: int = Field(ge=0, le=65_535, description="the line that toggles while decisions are made")
+    active_low: bool = Field(False, description="accept lines are active at low level")
+
+
+GateSettings = Annotated[
+    SimulatedGateSettings | ModbusGateSettings | OpcUaGateSettings | GpioGateSettings, Field(discriminator="kind")
+]

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from line_inspector.config.belt import BeltSettings
 from line_inspector.config.camera import CameraSettings
 from line_inspector.config.decision import DecisionSettings
+from line_inspector.config.gate import GpioGateSettings, SimulatedGateSettings
 from line_inspector.config.inference import InferenceSettings
 from line_inspector.config.overlay import OverlaySettings
 from line_inspector.config.records import RecordsSettings
@@ -61,6 +62,30 @@ class Line(Section):
                     f"camera {name} may wait {camera.source.fetch_timeout_ms} ms for a frame (fetch_timeout_ms), but"
                     f" its parts must be decided {longest_ms:.0f} ms after their trigger"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _windows_at_the_gate_keep_apart(self) -> "Line":
+        """A gate on a clock lets pass whatever is before it in a window; only the simulated one knows part ids."""
+        gate = self.decision.gate
+        for name, camera in self.cameras.items():
+            spacing_ms = 1000 / camera.max_rate_hz
+            if not isinstance(gate, SimulatedGateSettings) and gate.window_ms > spacing_ms:
+                raise ValueError(
+                    f"camera {name}: parts may follow {spacing_ms:.4g} ms after each other (max_rate_hz), so"
+                    f" decision.gate.window_ms, {gate.window_ms:g}, would let pass a part's neighbour too"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _every_camera_has_its_own_output(self) -> "Line":
+        gate = self.decision.gate
+        if isinstance(gate, GpioGateSettings):
+            lines = [*gate.accept_lines.values(), gate.heartbeat_line]
+            if set(gate.accept_lines) != set(self.cameras):
+                raise ValueError("decision.gate.accept_lines must hold one line for each camera and no other name")
+            if len(set(lines)) < len(lines):
+                raise ValueError("decision.gate uses one GPIO line for two outputs")
         return self
 
     def camera(self, name: str) -> CameraSettings:

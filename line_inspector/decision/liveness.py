@@ -8,7 +8,7 @@ class Liveness:
 
     def __init__(self, stream: Stream, now_ns: int) -> None:
         self._dead_after_ns = stream.dead_after_ns
-        self._seen_ns = now_ns
+        self._started_ns = self._seen_ns = now_ns
 
     def seen(self, sent_ns: int) -> None:
         """A message that was sent then has arrived."""
@@ -17,3 +17,7 @@ class Liveness:
     def dead(self, now_ns: int) -> bool:
         """True once the sender has been silent for too long."""
         return now_ns - self._seen_ns > self._dead_after_ns
+
+    def alive(self, now_ns: int) -> bool:
+        """True once it has been heard, until it is dead."""
+        return self._seen_ns > self._started_ns and not self.dead(now_ns)

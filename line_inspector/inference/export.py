@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from line_inspector.errors import InputError
+from line_inspector.extras import import_extra
 from line_inspector.inference.export_directory import FORMAT_VERSION, FORMATS, ExportManifest, Format
-from line_inspector.inference.extras import import_extra
 from line_inspector.inference.graph import capture
 from line_inspector.inference.load import load_verified_engine
 from line_inspector.inference.manifest import encode_manifest

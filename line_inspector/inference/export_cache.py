@@ -16,9 +16,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from line_inspector.errors import InputError
+from line_inspector.extras import import_extra
 from line_inspector.file_lock import held_lock
 from line_inspector.inference.export_directory import read_export
-from line_inspector.inference.extras import import_extra
 from line_inspector.inference.manifest import Manifest
 from line_inspector.inference.torch_engine import Forward
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
-from line_inspector.inference.extras import import_extra
+from line_inspector.extras import import_extra
 from line_inspector.inference.graph import INPUT, OUTPUT
 from line_inspector.inference.signed_directory import write_file
 from line_inspector.inference.torch_engine import Forward

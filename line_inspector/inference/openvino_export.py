@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
-from line_inspector.inference.extras import import_extra
+from line_inspector.extras import import_extra
 from line_inspector.inference.onnx_export import CONVERTERS, onnx_bytes
 from line_inspector.inference.signed_directory import sync
 from line_inspector.inference.torch_engine import Forward

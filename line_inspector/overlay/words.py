@@ -18,6 +18,7 @@ REASONS = {
     Reason.BAD_SCORE: "The model gave no usable score",
     Reason.ENGINE_FAULT: "The model failed",
     Reason.JOURNAL_DOWN: "The decision could not be recorded",
+    Reason.GATE_DOWN: "The gate takes no accepts",
 }
 
 CONSEQUENCES = {

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from line_inspector.messages import AcceptPart
 
@@ -22,6 +23,25 @@ class Passage:
     accepted: bool
     why: Why
     accept_received_ns: int | None
+
+
+class WorldGate(Protocol):
+    """The gate at the end of the belt, and the only way by which the line can move it."""
+
+    @property
+    def refused(self) -> int:
+        """Messages that were none."""
+        ...
+
+    def hear(self) -> None:
+        """Takes what has arrived from the line."""
+
+    def passage(self, part_id: str, camera: str, gate_ns: int) -> Passage:
+        """How the part that is before the gate at `gate_ns` goes through, by all that had arrived by then."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of what it listens on."""
 
 
 class SimulatedReject:

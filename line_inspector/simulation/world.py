@@ -6,15 +6,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from line_inspector.bus import AckedSender, Bus
-from line_inspector.config import NS_PER_MS, Line, LineTrigger
+from line_inspector.config import (
+    GpioGateSettings,
+    Line,
+    LineTrigger,
+    ModbusGateSettings,
+    OpcUaGateSettings,
+    SimulatedGateSettings,
+)
 from line_inspector.errors import InputError
-from line_inspector.messages import AcceptPart, Heartbeat, Trigger
+from line_inspector.messages import Trigger
 from line_inspector.runtime import Station
 from line_inspector.simulation.belt import Belt, Spacing
-from line_inspector.simulation.gate import SimulatedReject
+from line_inspector.simulation.bus_gate import BusGate
+from line_inspector.simulation.gate import WorldGate
+from line_inspector.simulation.plc import SimulatedPlc
 from line_inspector.simulation.record import WorldRecord, binned
 from line_inspector.simulation.scenes import Subject, subjects
-from line_inspector.streams import ACCEPTS, HEARTBEAT, TRIGGERS
+from line_inspector.streams import TRIGGERS
 
 FIRST_TRIGGER_AFTER_NS = 500_000_000  # sockets connect meanwhile
 
@@ -37,13 +46,11 @@ class World:
     def __init__(self, station: Station, part_limit: int | None) -> None:
         self._station = station
         self._parts_left = part_limit
+        self._gate = _gate(station)  # first: a PLC takes seconds to start, and parts must not come meanwhile
         self._feeds = _feeds(station.line, station.bus)
-        self._gate = SimulatedReject(int(station.line.decision.gate.heartbeat_timeout_ms * NS_PER_MS))
         self._record = WorldRecord(station.line.world_record_path)
-        self._accepts = station.bus.acked_receiver(ACCEPTS, AcceptPart)
-        self._heartbeat = station.bus.subscriber(HEARTBEAT, Heartbeat)
-        for socket in (self._accepts.socket, self._heartbeat.socket, *(feed.triggers.socket for feed in self._feeds)):
-            station.watch(socket)
+        for feed in self._feeds:
+            station.watch(feed.triggers.socket)
 
     @property
     def exhausted(self) -> bool:
@@ -67,11 +74,7 @@ class World:
                 passage = self._gate.passage(part.part_id, part.camera, part.gate_ns)
                 self._record.append(binned(part, passage))
                 self._station.counters[passage.why] += 1
-        for heartbeat in self._heartbeat.drain():
-            self._gate.beat(heartbeat.sent_ns)
-        for sender, accept in self._accepts.drain():
-            self._gate.accept(accept, time.monotonic_ns())
-            self._accepts.acknowledge(sender, accept.part_id)
+        self._gate.hear()
         for feed in self._feeds:
             feed.triggers.acknowledged()
             feed.triggers.resend(now_ns)
@@ -104,13 +107,27 @@ class World:
                     len(feed.belt),
                     len(feed.triggers),
                 )
+        self._gate.close()
         self._record.close()
 
     def _count(self) -> None:
         counters = self._station.counters
         counters["unacknowledged"] = sum(len(feed.triggers) for feed in self._feeds)
         counters["on_belt"] = sum(len(feed.belt) for feed in self._feeds)
-        counters["refused"] = self._accepts.refused + self._heartbeat.refused
+        counters["refused"] = self._gate.refused
+
+
+def _gate(station: Station) -> WorldGate:
+    """The PLC of the line file, simulated; without one, the gate that decision drives over the bus."""
+    settings = station.line.decision.gate
+    match settings:
+        case SimulatedGateSettings():
+            return BusGate(station)
+        case ModbusGateSettings() | OpcUaGateSettings():
+            return SimulatedPlc(station.line, settings)
+        case GpioGateSettings():
+            remedy = "Set decision.gate.kind to simulated, modbus or opcua, or take out the section simulation"
+            raise InputError("the world cannot stand behind real GPIO lines", f"line {station.line.line}", remedy)
 
 
 def _feeds(line: Line, bus: Bus) -> list[Feed]:

@@ -8,7 +8,7 @@ import pytest
 
 from line_inspector.actuators import Gate, build_gate
 from line_inspector.bus import AckedReceiver, Bus, Receiver
-from line_inspector.config import GateSettings
+from line_inspector.config import SimulatedGateSettings
 from line_inspector.messages import AcceptPart, Heartbeat
 from line_inspector.streams import ACCEPTS, HEARTBEAT
 
@@ -36,7 +36,7 @@ class OtherEnd:
 def ends(tmp_path: Path) -> Iterator[tuple[Gate, OtherEnd]]:
     bus = Bus(tmp_path)
     other = OtherEnd(bus)
-    gate = build_gate(GateSettings(), bus)
+    gate = build_gate(SimulatedGateSettings(), bus, ["top"])
     beat_until_heard(gate, other)
     yield gate, other
     other.accepts.close()
@@ -46,7 +46,7 @@ def ends(tmp_path: Path) -> Iterator[tuple[Gate, OtherEnd]]:
 def beat_until_heard(gate: Gate, other: OtherEnd) -> None:
     """Publisher and subscriber find each other some time after both exist."""
     for _ in range(200):
-        gate.beat(time.monotonic_ns())
+        gate.beat(time.monotonic_ns(), prepared=True)
         if other.next_beat(timeout_ms=50):
             return
     pytest.fail("no heartbeat in 10 s")
@@ -66,13 +66,13 @@ def test_an_accept_is_repeated_until_acknowledged(ends: tuple[Gate, OtherEnd]) -
     now_ns = time.monotonic_ns()
     gate.accept("a", "top", now_ns, now_ns + 60 * S)
     heard = other.next_accept()
-    gate.beat(now_ns + 1 * S)
+    gate.beat(now_ns + 1 * S, prepared=True)
     again = other.next_accept()
     assert heard and again and again[1] == heard[1]
     other.accepts.acknowledge(again[0], "a")
     time.sleep(0.05)
     for later_s in (2, 3, 4):
-        gate.beat(now_ns + later_s * S)
+        gate.beat(now_ns + later_s * S, prepared=True)
     assert other.next_accept(timeout_ms=100) is None
 
 
@@ -81,7 +81,7 @@ def test_an_accept_is_not_repeated_after_its_window(ends: tuple[Gate, OtherEnd])
     now_ns = time.monotonic_ns()
     gate.accept("a", "top", now_ns, now_ns + 1 * S)
     assert other.next_accept()
-    gate.beat(now_ns + 2 * S)
+    gate.beat(now_ns + 2 * S, prepared=True)
     assert other.next_accept(timeout_ms=100) is None
 
 
@@ -89,7 +89,7 @@ def test_the_heartbeat_keeps_its_rate(ends: tuple[Gate, OtherEnd]) -> None:
     gate, other = ends
     start_ns = time.monotonic_ns() + 10 * S
     for step in range(10):
-        gate.beat(start_ns + step * PERIOD_NS // 2)
+        gate.beat(start_ns + step * PERIOD_NS // 2, prepared=True)
     assert gate.next_beat_ns() == start_ns + 9 * PERIOD_NS // 2 + PERIOD_NS // 2
     time.sleep(0.05)
     assert [beat.sent_ns for beat in other.heartbeat.drain()] == [start_ns + n * PERIOD_NS for n in range(5)]
@@ -99,7 +99,7 @@ def test_safe_is_an_expired_heartbeat_and_then_silence(ends: tuple[Gate, OtherEn
     gate, other = ends
     gate.safe()
     gate.safe()
-    gate.beat(time.monotonic_ns() + 10 * S)
+    gate.beat(time.monotonic_ns() + 10 * S, prepared=True)
     gate.accept("a", "top", 0, 1)
     last = other.next_beat()
     assert last and last.sent_ns == 0

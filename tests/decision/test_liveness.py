@@ -16,3 +16,11 @@ def test_an_old_message_does_not_age_a_living_sender() -> None:
     worker = Liveness(HEALTH, now_ns=1_000)
     worker.seen(sent_ns=10)
     assert not worker.dead(HEALTH.dead_after_ns + 1_000)
+
+
+def test_it_is_alive_only_once_it_has_been_heard() -> None:
+    liveness = Liveness(HEALTH, 0)
+    assert not liveness.alive(1) and not liveness.dead(1)
+    liveness.seen(5)
+    assert liveness.alive(5 + HEALTH.dead_after_ns)
+    assert not liveness.alive(6 + HEALTH.dead_after_ns)

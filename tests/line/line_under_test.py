@@ -10,10 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
 import yaml
 
 from line_inspector.bus import Bus
+from line_inspector.cameras.dataset import write_dataset
 from line_inspector.cameras.renderer import render
+from line_inspector.images import read_image
 from line_inspector.line_file import read_line_file
 from line_inspector.messages import Health
 from line_inspector.records.reading import read_parts
@@ -154,6 +157,19 @@ class LineUnderTest:
     def ledger(self) -> dict[str, Any]:
         """Ledger rows by part id."""
         return {row.part_id: row for row in read_parts(self.line.ledger_url)}
+
+
+def foreign_body_dataset(folder: Path) -> Path:
+    """A data set whose defective parts carry a coloured block that no model should miss."""
+    write_dataset(folder, good_train=1, good_test=40, per_defect=0, size_px=SIZE_PX, seed=3)
+    (folder / "test" / "block").mkdir()
+    for number, path in enumerate(sorted((folder / "test" / "good").iterdir())[:20]):
+        picture = read_image(path)
+        row, column = 30 + 2 * number, 70 - 2 * number
+        picture[row : row + 26, column : column + 26] = (40, 30, 200)
+        cv2.imwrite(str(folder / "test" / "block" / path.name), picture)
+        path.unlink()
+    return folder
 
 
 def assert_nothing_slipped_through(line: LineUnderTest) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from line_under_test import SIZE_PX, LineUnderTest, assert_nothing_slipped_through
+from line_under_test import LineUnderTest, assert_nothing_slipped_through, foreign_body_dataset
 
 from line_inspector.cameras.dataset import write_dataset
 from line_inspector.images import read_image
@@ -27,23 +27,10 @@ def _service_after_s(line: LineUnderTest, hurt_ns: int) -> float:
     return float((min(passed) - hurt_ns) / 1e9)
 
 
-def _with_foreign_body(folder: Path) -> Path:
-    """A data set whose defective parts carry a coloured block that no model should miss."""
-    write_dataset(folder, good_train=1, good_test=40, per_defect=0, size_px=SIZE_PX, seed=3)
-    (folder / "test" / "block").mkdir()
-    for number, path in enumerate(sorted((folder / "test" / "good").iterdir())[:20]):
-        picture = read_image(path)
-        row, column = 30 + 2 * number, 70 - 2 * number
-        picture[row : row + 26, column : column + 26] = (40, 30, 200)
-        cv2.imwrite(str(folder / "test" / "block" / path.name), picture)
-        path.unlink()
-    return folder
-
-
 def test_line_sorts_parts(line_under_test: LineUnderTest, tmp_path: Path) -> None:
     line = line_under_test
     line.document["cameras"]["top"]["source"] = {"kind": "folder"}
-    line.set_world(images=str(_with_foreign_body(tmp_path / "parts")))
+    line.set_world(images=str(foreign_body_dataset(tmp_path / "parts")))
     line.start()
     line.start_world("--parts", "120")
     line.finish_world()

@@ -26,15 +26,16 @@ INFERENCE_NS = 40_000_000
 UNANSWERED, FAULTED, NOT_A_NUMBER = 7, 11, 13  # every so many parts
 
 
-def write_line_file(folder: Path, **simulation: float) -> Path:
+def write_line_file(folder: Path, gate: dict[str, object] | None = None, **simulation: float) -> Path:
     """A fast line of two cameras: 0.4 s from camera to gate."""
-    camera = {"source": {"kind": "simulated"}, "trigger": {"kind": "line"}, "to_gate_mm": 400}
+    camera = {"source": {"kind": "simulated"}, "trigger": {"kind": "line"}, "to_gate_mm": 400, "max_rate_hz": 10}
     content = {
         "line": f"test-{time.time_ns():x}",
         "recipe": "disc",
         "data_dir": ".",
         "belt": {"speed_mm_s": 1000},
         "cameras": {"top": camera, "side": camera},
+        "decision": {"gate": gate or {"kind": "simulated"}},
         "simulation": {"rate_hz": 25, "defective_share": 0.3, **simulation},
     }
     path = folder / "line.yaml"

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from socket import socket as Socket
 
 import pytest
 import zmq
@@ -27,8 +28,8 @@ DECISION = "stations.decision"
 class Scenario:
     """The whole line, and what was made of it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.line_file = write_line_file(folder)
+    def __init__(self, folder: Path, gate: dict[str, object] | None = None, **simulation: float) -> None:
+        self.line_file = write_line_file(folder, gate, **simulation)
         self.fake = FakeLine(self.line_file)
         self.decision = Process(DECISION, self.line_file)
         self._others: list[Process] = []
@@ -91,6 +92,23 @@ def test_parts_are_sorted(line: Scenario) -> None:
     accepted = {row.part_id for row in line.rows if row.accepted}
     assert {part.part_id for part in line.parts if part.bin == "accept"} <= accepted
     assert {part.camera for part in line.parts} == {"top", "side"}
+
+
+@pytest.mark.parametrize("kind", ["modbus", "opcua"])
+def test_parts_are_sorted_by_a_plc(tmp_path: Path, kind: str) -> None:
+    with Socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    where = {"modbus": {"host": "127.0.0.1", "port": port}, "opcua": {"endpoint": f"opc.tcp://127.0.0.1:{port}/"}}
+    line = Scenario(tmp_path, {"kind": kind, "window_ms": 100, "heartbeat_timeout_ms": 400, **where[kind]}, rate_hz=8)
+    try:
+        line.run(seconds=5, events=[(3.5, line.decision.kill), (3.5, line.decision.start)])
+        told = assert_invariants(line)
+        passed = [part for part in line.parts if part.bin == "accept"]
+        assert len(passed) > told.triggers / 6 and {part.camera for part in passed} == {"top", "side"}
+        assert {part.why for part in line.parts} <= {Why.ACCEPTED, Why.NO_ACCEPT, Why.NO_HEARTBEAT}
+    finally:
+        line.close()
 
 
 def test_decision_killed_under_load(line: Scenario) -> None:

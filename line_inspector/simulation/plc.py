@@ -1,0 +1,80 @@
+"""The simulated PLC: its program, and a server in a thread of its own through which alone it can be reached."""
+
+import asyncio
+import random
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from line_inspector.actuators import require_gate
+from line_inspector.actuators.plc_signals import lanes_of
+from line_inspector.config import NS_PER_MS, Line, ModbusGateSettings, OpcUaGateSettings
+from line_inspector.errors import InputError
+from line_inspector.simulation.gate import Passage
+from line_inspector.simulation.plc_program import PlcProgram
+
+START_S = 30.0  # an OPC UA server builds some thousand nodes first
+
+Server = Callable[[PlcProgram], Awaitable[Callable[[], Awaitable[Any]]]]  # starts it; gives back how to stop it
+
+
+class SimulatedPlc:
+    """A PLC that listens at the address in the line file. Raises InputError where it cannot."""
+
+    def __init__(self, line: Line, settings: ModbusGateSettings | OpcUaGateSettings) -> None:
+        timeout_ns = int(settings.heartbeat_timeout_ms * NS_PER_MS)
+        self._program = PlcProgram(lanes_of(line.cameras), timeout_ns, settings.cycle_ms, random.Random())
+        self._server = _server(settings)
+        self._address = f"{settings.kind} gate of line {line.line}"
+        self._fault: OSError | None = None
+        self._started = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="plc", daemon=True)
+        self._thread.start()
+        if not self._started.wait(START_S) or self._fault:
+            remedy = "Give an address of this machine and a free port, since the world takes the place of the PLC"
+            raise InputError(f"the simulated PLC cannot listen ({self._fault or 'no start'})", self._address, remedy)
+
+    @property
+    def refused(self) -> int:
+        """None: the server answers what it cannot take."""
+        return 0
+
+    def hear(self) -> None:
+        """Nothing to do: the server's thread takes what arrives when it arrives."""
+
+    def passage(self, part_id: str, camera: str, gate_ns: int) -> Passage:
+        """How the part goes through; the PLC does not know which one it is."""
+        return self._program.passage(camera, gate_ns)
+
+    def close(self) -> None:
+        """Stops listening."""
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(START_S)
+
+    def _run(self) -> None:
+        self._loop.run_until_complete(self._serve())
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        try:
+            stop_server = await self._server(self._program)
+        except OSError as e:
+            self._fault = e
+            return
+        finally:
+            self._started.set()
+        await self._stop.wait()
+        await stop_server()
+
+
+def _server(settings: ModbusGateSettings | OpcUaGateSettings) -> Server:
+    require_gate(settings)
+    if isinstance(settings, ModbusGateSettings):
+        from line_inspector.simulation.modbus_plc import serve_modbus
+
+        return lambda program: serve_modbus(settings, program)
+    from line_inspector.simulation.opcua_plc import serve_opcua
+
+    return lambda program: serve_opcua(settings, program)
