@@ -7,7 +7,7 @@ show to somebody who has noted it elsewhere.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
@@ -49,24 +49,24 @@ class ChainWalk:
     """Goes along a chain and stops at the first row that does not follow on the one before.
 
     `name` is the column by which people know a row. `count` and `head` are those of the rows that hold; `fault` says
-    what is wrong with the first that does not. `met` tells whether a hash that was noted earlier is in the chain.
+    what is wrong with the first that does not. `met` are those of the hashes `noted` earlier that are in the chain.
     """
 
-    def __init__(self, fields: Sequence[str], name: str, noted: str | None = None) -> None:
+    def __init__(self, fields: Sequence[str], name: str, noted: Collection[str] = ()) -> None:
         self.count, self.head, self.fault = 0, START, ""
-        self._fields, self._name, self._noted = fields, name, noted
-        self.met = noted in (None, START)
+        self._fields, self._name, self._noted = fields, name, {*noted}
+        self.met = {START}
 
-    def along(self, rows: Iterable[Mapping[str, Any]]) -> None:
+    def along(self, rows: Iterable[Mapping[Any, Any]]) -> None:
         """`rows` come in order of their number, from 1 on."""
         for row in rows:
             self.fault = self._fault_of(row)
             if self.fault:
                 return
             self.count, self.head = self.count + 1, row["hash"]
-            self.met = self.met or self.head == self._noted
+            self.met |= {self.head} & self._noted
 
-    def _fault_of(self, row: Mapping[str, Any]) -> str:
+    def _fault_of(self, row: Mapping[Any, Any]) -> str:
         expected, found = self.count + 1, row["number"]
         known_as = f"{self._name} {row[self._name]}"
         if found > expected:

@@ -60,6 +60,16 @@ class WritingDatabase:
                 raise Vanished("its file was removed or replaced")
             undo.pop_all()
 
+    @contextmanager
+    def looking(self) -> Iterator[Connection]:
+        """Reads, in nobody's way. Raises as `open`; after any failure the connection is opened anew."""
+        connection = self.open()
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            yield connection
+            connection.rollback()
+            undo.pop_all()
+
     def close(self) -> None:
         """Closes the connection; SQLite then folds its write-ahead log into the file."""
         connection, self._connection = self._connection, None

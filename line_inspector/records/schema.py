@@ -4,10 +4,11 @@ How a database comes to have them stands in `line_inspector/records/migrations/`
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, RowMapping, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table
 
 from line_inspector.messages import PartRecord, Reason
 
@@ -89,7 +90,7 @@ def row_of(record: PartRecord) -> dict[str, Any]:
     return {name: storable(value) for name, value in msgspec.structs.asdict(record).items()}
 
 
-def record_of(row: RowMapping) -> PartRecord:
+def record_of(row: Mapping[Any, Any]) -> PartRecord:
     """The record in a row that has RECORD_COLUMNS."""
     return PartRecord(**{**row, "reason": Reason(row["reason"])})
 

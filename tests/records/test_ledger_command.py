@@ -61,7 +61,7 @@ def test_json_while_the_line_runs(line_file, running_line):
 
 def test_since_leaves_older_parts_out(line_file, running_line):
     an_hour_ago = datetime.fromtimestamp(time.time() - 3600).isoformat(timespec="seconds")
-    assert json.loads(run(line_file, "--json", "--since", an_hour_ago).stdout)["triggers"] == 3
+    assert json.loads(run(line_file, "--json", "--from", an_hour_ago).stdout)["triggers"] == 3
 
 
 @pytest.mark.parametrize(
@@ -70,17 +70,17 @@ def test_since_leaves_older_parts_out(line_file, running_line):
 )
 def test_a_time_that_no_ledger_can_hold_is_one_clear_line(line_file, running_line, monkeypatch, since, zone):
     monkeypatch.setenv("TZ", zone)
-    result = run(line_file, "--since", since)
+    result = run(line_file, "--from", since)
     assert result.returncode == 2
     assert result.stderr == (
-        f"error: --since {since} 00:00:00: is a time that no ledger can hold. Give one from 1678 to 2261\n"
+        f"error: --from {since} 00:00:00: is a time that no ledger can hold. Give one from 1678 to 2261\n"
     )
     assert result.stdout == ""
 
 
 def test_the_first_and_last_years_of_a_ledger_can_be_asked_for(line_file, running_line):
     for since, triggers in (("1678-01-01", 4), ("2261-12-31", 0)):
-        assert json.loads(run(line_file, "--json", "--since", since).stdout)["triggers"] == triggers
+        assert json.loads(run(line_file, "--json", "--from", since).stdout)["triggers"] == triggers
 
 
 def test_the_table_for_people(line_file, running_line):
