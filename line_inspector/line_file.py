@@ -150,5 +150,7 @@ def _anchored(section: Any, base: Path) -> Any:
         elif isinstance(value, BaseModel):
             changes[name] = _anchored(value, base)
         elif isinstance(value, dict):
-            changes[name] = {key: _anchored(item, base) for key, item in value.items()}
+            changes[name] = {
+                k: _anchored(item, base) if isinstance(item, BaseModel) else item for k, item in value.items()
+            }
     return section.model_copy(update=changes)

@@ -152,6 +152,8 @@ class LedgerWriter:
             self._outage.begin(plain_text(e))
         except OSError as e:
             raise InputError(f"cannot make the ledger ({e.strerror})", store.shown, store.remedy) from e
+        else:
+            self._drain_spool()
 
     def _run(self) -> None:
         while not (self._closing.is_set() and self._waiting.empty()) and not self._abandoned.is_set():

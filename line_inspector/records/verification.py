@@ -44,13 +44,10 @@ def verify(ledger_url: str, archive_dir: Path, noted_heads: Collection[str] = ()
         chain = select(parts).where(parts.c.number.is_not(None)).order_by(parts.c.number)
         parts_walk.along(connection.execution_options(yield_per=1000).execute(chain).mappings())
         unchained = connection.execute(select(func.count()).where(parts.c.number.is_(None))).scalar_one()
-        faults = [
-            f"{name}: {walk.fault}" for name, walk in (("audit", audit_walk), ("parts", parts_walk)) if walk.fault
-        ]
-        lost = set(noted_heads) - audit_walk.met - parts_walk.met
-        faults += [
-            f"the head {head} that was noted is in neither chain: rows were cut off or made anew" for head in lost
-        ]
+        walks = {"audit": audit_walk, "parts": parts_walk}
+        faults = [f"{name}: {walk.fault}" for name, walk in walks.items() if walk.fault]
+        lost = sorted(set(noted_heads) - audit_walk.met - parts_walk.met)
+        faults += [f"no row has the noted head {head}: rows were cut off, or the chain made anew" for head in lost]
         faults += [*_unchained_faults(connection, unchained), *_part_faults(connection)]
         faults += _image_faults(connection, archive_dir)
     heads = (audit_walk.count, audit_walk.head, parts_walk.count, parts_walk.head)

@@ -130,7 +130,7 @@ def test_what_no_decision_can_say_is_named_even_outside_the_chain(tmp_path, valu
     with create_engine(url).begin() as connection:
         connection.execute(text("DELETE FROM archive_files"))
         connection.execute(text(f"UPDATE parts SET {values} WHERE part_id = 'old-3'"))
-    assert verify(url, tmp_path).faults == [f"parts: part old-3 {words}"]
+    assert f"parts: part old-3 {words}" in verify(url, tmp_path).faults
 
 
 def test_a_part_from_before_the_chain_that_is_removed_is_missed_by_number(tmp_path):
