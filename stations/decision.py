@@ -32,6 +32,7 @@ from line_inspector.streams import ANNOUNCEMENTS, FAULTS, HEALTH, RESULTS, SHOTS
 
 OUTAGE_REMEDY = "No part is accepted. Free space on that disk"
 LAST_IMAGES_S = 2.0
+LAST_SWEEP_S = 0.5
 LAST_COMMIT_S = 3.0
 ORPHAN_GRACE_S = 4.0  # capture, as it leaves, waits 3 s for the acknowledgement of its last parts
 REMEMBERED_SLOTS = 4096
@@ -121,7 +122,7 @@ class DecisionStation:
         """Drives the gate safe, rejects what waits, lets the ledger take what it can; the journal keeps the rest."""
         self._gate.safe()
         self._carry_out(self._book.abandon(time.monotonic_ns()))
-        self._retention.close(LAST_IMAGES_S)
+        self._retention.close(LAST_SWEEP_S)
         self._archive.close(LAST_IMAGES_S)
         self._ledger.close(LAST_COMMIT_S)
         self._settle(time.monotonic_ns())

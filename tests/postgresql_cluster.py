@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -110,7 +111,8 @@ class Cluster:
         if self._server:
             server = psutil.Process(self._server.pid)
             for process in (server, *server.children(recursive=True)):
-                process.send_signal(number)
+                with suppress(psutil.NoSuchProcess):  # a connection that ended meanwhile
+                    process.send_signal(number)
 
     def _answers(self) -> bool:
         try:

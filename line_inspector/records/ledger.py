@@ -34,6 +34,7 @@ GROUP_S = 0.02
 GROUP_ROWS = 25  # few enough that this thread never keeps the interpreter from deciding for more than about 1 ms
 FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 1.0
+FIRST_LOOK_S = 3.0  # a server that is stalled must not keep decision, and with it the line, from starting
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,9 @@ class _Group:
 class LedgerWriter:
     """Writes to the database at `url`. Raises InputError at once when that is not, and cannot become, a ledger.
 
-    A database that cannot be reached may become one. `submit` and `committed` are for one thread, `submit_image` for
-    any. `spool` is where commands leave changes while the database is down; they go into the audit table from there.
+    A database that cannot be reached, or does not answer within FIRST_LOOK_S, may become one. `submit` and `committed`
+    are for one thread, `submit_image` for any. `spool` is where commands leave changes while the database is down; they
+    go into the audit table from there.
     """
 
     def __init__(self, url: str, spool: Path | None = None) -> None:
@@ -99,9 +101,13 @@ class LedgerWriter:
         self._abandoned = threading.Event()
         remedy = "Decisions go on, rows wait in memory and journal. Start the server, free space, or release locks"
         self._outage = Outage("ledger", f"ledger {self._database.store.shown} cannot be written", remedy)
-        self._open()
+        self._refusal: InputError | None = None
+        self._looked = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
+        self._looked.wait(FIRST_LOOK_S)
+        if self._refusal:
+            raise self._refusal
 
     def submit(self, record: PartRecord) -> None:
         """Hands the record to the thread. A part that the ledger already has is left as it is, and reported again."""
@@ -142,20 +148,29 @@ class LedgerWriter:
         self._abandoned.set()
         return all_written
 
-    def _open(self) -> None:
+    def _look(self) -> InputError | None:
+        """Opens the database for the first time; why it never can be a ledger."""
         store = self._database.store
         try:
             self._database.open()
+        except InputError as e:
+            return e
         except SQLAlchemyError as e:
             if not is_transient(store, e):
-                raise InputError(plain_text(e), store.shown, store.remedy) from e
+                return InputError(plain_text(e), store.shown, store.remedy)
             self._outage.begin(plain_text(e))
         except OSError as e:
-            raise InputError(f"cannot make the ledger ({e.strerror})", store.shown, store.remedy) from e
+            return InputError(f"cannot make the ledger ({e.strerror})", store.shown, store.remedy)
         else:
             self._drain_spool()
+        return None
 
     def _run(self) -> None:
+        self._refusal = self._look()
+        self._looked.set()
+        if self._refusal:
+            self._outage.begin(self._refusal.what)  # for the log, should nobody wait for it any more
+            return
         while not (self._closing.is_set() and self._waiting.empty()) and not self._abandoned.is_set():
             self._commit(self._gather())
         self._database.close()

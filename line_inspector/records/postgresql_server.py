@@ -8,7 +8,7 @@ from line_inspector.errors import InputError
 WRITERS_LOCK = 0x11_1ED6E5  # an advisory lock of the database: whoever writes a chain holds it
 CONNECT_ARGUMENTS = {
     "application_name": "line-inspector",
-    "connect_timeout": 3,
+    "connect_timeout": 2,
     "keepalives_idle": 5,  # a cut cable is noticed within some ten seconds, not after two hours
     "keepalives_interval": 2,
     "keepalives_count": 3,

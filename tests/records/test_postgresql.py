@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import sys
 import time
 
 import pytest
@@ -126,6 +127,24 @@ def test_a_stalled_server_holds_up_nobody_who_submits(running_again, url, make_r
     eventually(lambda: writer.pending == 0)
     assert writer.close(20)
     assert len(ids(url)) == 1001
+
+
+def test_a_server_that_is_stalled_at_the_start_is_not_waited_for(running_again, url, make_record, eventually):
+    LedgerWriter(url).close(20)
+    running_again.stall()
+    began_s = time.monotonic()
+    writer = LedgerWriter(url)
+    writer.submit(make_record("p"))
+    assert time.monotonic() - began_s < 4
+    running_again.resume()
+    eventually(lambda: writer.pending == 0)
+    assert writer.close(20)
+
+
+def test_without_the_driver_the_extra_is_named(postgresql, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(InputError, match=r"psycopg is not installed.*line-inspector\[postgresql\]"):
+        LedgerWriter(postgresql.url("any"))
 
 
 def test_a_wrong_password_is_an_outage_that_does_not_show_it(url, make_record, caplog):
