@@ -21,6 +21,7 @@ UNITS = {
     "_ms": "ms",
     "_us": "us",
     "_s": "s",
+    "_days": "d",
     "minutes": "min",
 }
 PATTERNS = {
@@ -92,8 +93,10 @@ def _type_name(annotation: Any) -> str:
         return f"{_type_name(members[1])}s by name"
     if get_origin(annotation) is Literal:
         return {str: "word", int: "whole number"}[type(members[0])]
+    if get_origin(annotation) is dict:
+        return f"{_type_name(members[1])} by name"
     if members:
-        return _type_name(members[0])  # X | None
+        return _type_name(members[0])  # X | None, or a type with bounds
     return {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}[annotation]
 
 
@@ -130,6 +133,8 @@ def _default(field: FieldInfo, is_section: bool) -> str:
         return "none"
     if is_section:
         return "its keys' defaults"
+    if field.default == {}:
+        return "none"
     return str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
 
 

@@ -27,10 +27,12 @@ from line_inspector.records.archive import Archive
 from line_inspector.records.journal import Journal
 from line_inspector.records.ledger import LedgerWriter
 from line_inspector.records.outage import Outage
+from line_inspector.records.retention import Retention
 from line_inspector.streams import ANNOUNCEMENTS, FAULTS, HEALTH, RESULTS, SHOTS, VERDICTS
 
 OUTAGE_REMEDY = "No part is accepted. Free space on that disk"
 LAST_IMAGES_S = 2.0
+LAST_SWEEP_S = 0.5
 LAST_COMMIT_S = 3.0
 ORPHAN_GRACE_S = 4.0  # capture, as it leaves, waits 3 s for the acknowledgement of its last parts
 REMEMBERED_SLOTS = 4096
@@ -62,7 +64,8 @@ class DecisionStation:
         self._station = station
         self._journal = Journal(line.journal_path)
         self._outage = Outage("decision", f"journal {line.journal_path} cannot be written", OUTAGE_REMEDY)
-        self._ledger = LedgerWriter(line.ledger_url)
+        self._ledger = LedgerWriter(line.ledger_url, line.changes_path)
+        self._ledger.submit_settings(line.settings)
         self._archive = Archive(
             line.archive_dir,
             self._ledger,
@@ -70,6 +73,7 @@ class DecisionStation:
             line.records.archive_queue,
             min_free_mb=line.records.archive_min_free_mb,
         )
+        self._retention = Retention(line.archive_dir, line.ledger_url, line.records)
         longest_ns = max(line.deadline_ns(camera) for camera in line.cameras)
         recovered = self._journal.recovered
         decided = [record.part_id for record in recovered]
@@ -118,6 +122,7 @@ class DecisionStation:
         """Drives the gate safe, rejects what waits, lets the ledger take what it can; the journal keeps the rest."""
         self._gate.safe()
         self._carry_out(self._book.abandon(time.monotonic_ns()))
+        self._retention.close(LAST_SWEEP_S)
         self._archive.close(LAST_IMAGES_S)
         self._ledger.close(LAST_COMMIT_S)
         self._settle(time.monotonic_ns())
@@ -190,6 +195,7 @@ class DecisionStation:
         counters["unacknowledged"] = len(self._receipts)
         counters["uncommitted"] = self._ledger.pending
         counters.update(self._archive.counters())
+        counters.update(self._retention.counters())
         counters["refused"] = (
             self._announcements.refused
             + self._shots.refused

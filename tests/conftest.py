@@ -1,11 +1,13 @@
 """What tests of several rooms share: a model small enough to build in every test, frames, and its directory."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from postgresql_cluster import REQUIRED, Cluster, binaries
 
 Frame = NDArray[np.uint8]
 
@@ -64,6 +66,31 @@ def write_tiny_model(build_tiny_model: Callable[..., object], draw_frame: Callab
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    """A PostgreSQL server that runs; who stops it starts it again."""
+    programs = binaries()
+    if programs is None:
+        missing = "no PostgreSQL server is installed; on Debian or Ubuntu: apt-get install postgresql"
+        assert REQUIRED not in os.environ, missing
+        pytest.skip(missing)
+    cluster = Cluster(programs)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The place of a ledger that is still to be made, on either kind of database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'data' / 'ledger.sqlite'}"
+    cluster: Cluster = request.getfixturevalue("postgresql")
+    return cluster.new_database()
 
 
 @pytest.fixture

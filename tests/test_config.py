@@ -12,7 +12,7 @@ from line_inspector.config import SLOWEST_HZ, Line
 from line_inspector.config_reference import Key, sections
 from line_inspector.errors import InputError
 from line_inspector.line_file import parse_line, read_line_file
-from line_inspector.records.database import file_of
+from line_inspector.records.database import store_of
 from line_inspector.streams import HEARTBEAT
 
 CONFIG = Path(__file__).parent.parent / "config"
@@ -77,6 +77,10 @@ def test_every_commented_alternative_is_valid_in_its_place() -> None:
         "max_batch": data["inference"],
         "trigger_expiry_ms": data["cameras"]["top"],
         "gate": data["decision"],
+        "keep_accepts_days": data["records"],
+        "keep_rejects_days": data["records"],
+        "archive_max_mb": data["records"],
+        "archive_keep_free_mb": data["records"],
     }
     found = alternatives()
     assert [value["kind"] for key, value in found if key == "source"] == ["folder", "video", "genicam"]
@@ -152,7 +156,7 @@ def test_everything_a_line_records_lies_in_its_data_dir() -> None:
 
 @pytest.mark.parametrize("folder", ["/d/line?1", "/d/100%25", "/d/a b#c", "/d/ü"])
 def test_the_ledger_lies_in_its_data_dir_whatever_that_is_called(folder: str) -> None:
-    assert file_of(line_with(data_dir=folder).ledger_url) == Path(folder) / "ledger.sqlite"
+    assert store_of(line_with(data_dir=folder).ledger_url).shown == f"{folder}/ledger.sqlite"
 
 
 def test_a_ledger_url_is_taken_as_it_is() -> None:
@@ -161,11 +165,37 @@ def test_a_ledger_url_is_taken_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql+psycopg://inspector@db/ledger", "mysql://db/x", "sqlite://", "sqlite:///:memory:", "/x://y"]
+    "url",
+    ["postgresql://db/x", "postgresql+psycopg://db", "mysql://db/x", "sqlite://", "sqlite:///:memory:", "/x://y"]
+    + ["postgresql+psycopg://u:s3cret@db:port/x", "postgresql+psycopg://u:s3cret@[db/x"],
 )
-def test_a_ledger_that_is_no_sqlite_file_is_refused(url: str) -> None:
-    with pytest.raises(ValidationError, match="must be an SQLite file so far: a file name, or sqlite:////folder"):
+def test_what_is_neither_an_sqlite_file_nor_a_postgresql_database_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(ValidationError, match="a ledger is a file name, sqlite:////folder") as caught:
         line_with(records={"ledger": url})
+    assert "s3cret" not in caught.value.errors()[0]["msg"]
+
+
+def test_a_password_is_neither_shown_nor_put_on_record() -> None:
+    url = "postgresql+psycopg://inspector:s3cret@db:5433/ledger?password=s3cret"
+    line = line_with(records={"ledger": url})
+    assert line.ledger_url == url
+    assert "s3cret" not in repr(line) + str(line.settings)
+    assert line.settings["records.ledger"] == "postgresql+psycopg://inspector@db:5433/ledger"
+    assert line.settings["cameras.top.to_gate_mm"] == 300
+
+
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        ({"keep_accepts_days": 30, "keep_rejects_days": 7}, "rejects outlive accepts"),
+        ({"archive_keep_free_mb": 1000}, "must be more than archive_min_free_mb"),
+        ({"shifts": {"early": "6-14"}}, "06:00-14:00"),
+        ({"shifts": {"all": "06:00-06:00"}}, "less than a day"),
+    ],
+)
+def test_a_retention_or_a_shift_that_makes_no_sense_is_refused(records: dict[str, object], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        line_with(records=records)
 
 
 @pytest.mark.parametrize("place", ["", "a\0b"])

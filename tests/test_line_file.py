@@ -131,7 +131,7 @@ def test_a_camera_may_be_called_like_a_key(tmp_path: Path, camera: str) -> None:
             "half the spacing of parts at max_rate_hz",
         ),
         ("simulation:", "training: {min_frames: 50, max_frames: 49}\nsimulation:", 14, "more than max_frames"),
-        ("simulation:", "records: {ledger: 'mysql://db/x'}\nsimulation:", 14, "must be an SQLite file so far"),
+        ("simulation:", "records: {ledger: 'mysql://db/x'}\nsimulation:", 14, "a ledger is a file name"),
     ],
 )
 def test_a_bad_value_is_named_with_its_line(tmp_path: Path, good: str, bad: str, line: int, words: str) -> None:

@@ -108,10 +108,13 @@ def streams_page() -> str:
 def require_startable(line: Line) -> dict[str, Geometry]:
     """The ring of each camera.
 
-    Raises InputError where a camera's files or what the gate needs are not there, or a ring or a socket's path is too
-    large for this machine.
+    Raises InputError where a camera's files or what the gate needs are not there, the driver of the ledger's database
+    is not installed, or a ring or a socket's path is too large for this machine.
     """
+    from line_inspector.records.database import store_of
+
     require_gate(line.decision.gate)
+    store_of(line.ledger_url)
     for name, camera in line.cameras.items():
         _require_source(line, name, camera.source)
     rings = _rings(line)

@@ -30,5 +30,5 @@ def _sentences(told: Summary) -> Iterator[str]:
 
 
 def _further(line: Line, line_file: Path) -> Iterator[str]:
-    yield f"Look further: line-inspector ledger {line_file}"
+    yield f"Look further: line-inspector ledger report {line_file}"
     yield f"              pictures in {line.archive_dir}, log in {line.data_dir / 'line.log'}"

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from line_inspector.config import Line
 from line_inspector.errors import InputError
 from line_inspector.line_file import read_line_file
 
@@ -32,7 +33,7 @@ def list_models(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")] = False,
 ) -> None:
     """List the versions of a recipe, oldest first; a star marks the one in service."""
-    entries = _registry(place, recipe).entries()
+    entries = _registry(place, _line(place), recipe).entries()
     if json:
         print(msgspec.json.format(msgspec.json.encode(entries), indent=2).decode())
         return
@@ -51,7 +52,9 @@ def rollback(
     to: Annotated[str | None, typer.Option(help="Version to go back to; the one before unless told.")] = None,
 ) -> None:
     """Put an earlier version back into service; a running line swaps to it between two batches."""
-    print(f"in service: {_registry(place, recipe).rollback(to)}")
+    line = _line(place)
+    print(f"in service: {_registry(place, line, recipe).rollback(to)}")
+    _put_on_record(line)
 
 
 @models.command()
@@ -61,16 +64,31 @@ def publish(
     recipe: Recipe = None,
 ) -> None:
     """Copy a model directory into the registry, after checking it, and put it into service."""
-    print(f"in service: {_registry(place, recipe).publish(model_dir)}")
+    line = _line(place)
+    print(f"in service: {_registry(place, line, recipe).publish(model_dir)}")
+    _put_on_record(line)
 
 
-def _registry(place: Path, recipe: str | None) -> "Registry":
+def _line(place: Path) -> Line | None:
+    """The line of a line file; none for the folder of a registry."""
+    return None if place.is_dir() else read_line_file(place)
+
+
+def _registry(place: Path, line: Line | None, recipe: str | None) -> "Registry":
     """The registry of a recipe, from a line file or from a folder."""
+    from line_inspector.training.audited_registry import audited_registry
     from line_inspector.training.registry import Registry
 
-    if place.is_dir():
-        if recipe is None:
-            raise InputError("no recipe named", str(place), "Name one with --recipe, or give the line file.")
-        return Registry(place, recipe)
-    line = read_line_file(place)
-    return Registry(line.registry_dir, recipe or line.recipe)
+    if line is not None:
+        return audited_registry(line, recipe)
+    if recipe is None:
+        raise InputError("no recipe named", str(place), "Name one with --recipe, or give the line file.")
+    return Registry(place, recipe)
+
+
+def _put_on_record(line: Line | None) -> None:
+    """A folder without a line file has no audit table; its history.jsonl has the change."""
+    from line_inspector.training.audited_registry import hand_over_changes
+
+    if line is not None:
+        hand_over_changes(line)

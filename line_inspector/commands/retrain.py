@@ -58,20 +58,22 @@ def _logged_frames(line: Line) -> list[Path]:
 def _retrain(line: Line, frames: list[Path], minutes: float) -> "RetrainReport":
     import torch
 
+    from line_inspector.training.audited_registry import audited_registry, hand_over_changes
     from line_inspector.training.budget import Budget
     from line_inspector.training.options import TrainingOptions
     from line_inspector.training.progress import show_progress
-    from line_inspector.training.registry import Registry
     from line_inspector.training.retrain import retrain as run
 
     torch.set_num_threads(line.training.threads)
     options = TrainingOptions(false_reject_rate=line.training.false_reject_rate, device=line.inference.device)
-    registry = Registry(line.registry_dir, line.recipe)
+    registry = audited_registry(line)
     with stop_signals() as stop, show_progress() as on_progress:
         budget = Budget(
             seconds=60 * minutes
         )  # stopped by a signal, or when the trainer station that started this is gone
-        return run(frames, registry, options, budget, on_progress=on_progress, cancelled=lambda: stop.is_set)
+        report = run(frames, registry, options, budget, on_progress=on_progress, cancelled=lambda: stop.is_set)
+    hand_over_changes(line)
+    return report
 
 
 def _in_words(report: "RetrainReport") -> str:

@@ -1,8 +1,10 @@
 """The whole line: its sections, what they must agree on, and the places and times that follow from them."""
 
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, model_validator
 
@@ -140,6 +142,11 @@ class Line(Section):
         return self.data_dir / "decisions.journal"
 
     @property
+    def changes_path(self) -> Path:
+        """Changes by commands on their way to the audit table, while the ledger cannot be reached."""
+        return self.data_dir / "changes.spool"
+
+    @property
     def world_record_path(self) -> Path:
         """The simulated world's own record of parts and bins, one JSON document a line."""
         return self.data_dir / "world.jsonl"
@@ -149,3 +156,27 @@ class Line(Section):
         """SQLAlchemy URL of the ledger."""
         ledger = self.records.ledger
         return ledger if "://" in ledger else f"sqlite:///{quote(str(self.data_dir / ledger))}"
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """Every key and its value, by dotted name, for the record. Passwords are left out."""
+        values = dict(_flat(self.model_dump(mode="json")))
+        values["records.ledger"] = _without_password(self.records.ledger)
+        return {key: value for key, value in values.items() if "password" not in key}
+
+
+def _flat(section: dict[str, Any], place: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in section.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{place}{key}.")
+        else:
+            yield f"{place}{key}", value
+
+
+def _without_password(ledger: str) -> str:
+    """A URL without what may hold a password: that in front of the host, and the parameters after it."""
+    if not ledger.startswith("postgresql"):
+        return ledger
+    url = urlsplit(ledger)
+    user, _, host = url.netloc.rpartition("@")
+    return f"{url.scheme}://{user.partition(':')[0]}@{host}{url.path}"

@@ -18,13 +18,15 @@ import numpy as np
 from line_inspector.images import Frame
 from line_inspector.messages import HEAT_SIDE_PX, PartRecord, SlotRef
 from line_inspector.records.free_space import FreeSpace
-from line_inspector.records.ledger import LedgerWriter
+from line_inspector.records.ledger import ArchivedImage, LedgerWriter
 from line_inspector.records.outage import Outage
-from line_inspector.records.schema import within_int64
+from line_inspector.records.schema import storable, within_int64
 from line_inspector.ring import RingReader, TornFrame
 
 FAST_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1)
 PARTIAL = ".partial"
+IMAGE_SUFFIX = ".png"
+HEAT_SUFFIX = ".heat.png"
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,119}")
 
@@ -107,25 +109,27 @@ class Archive:
             self.torn += 1
             return
         try:
-            image_path, heat_path = self._write(record, frame, heat)
+            image = self._write(record, frame, heat)
         except OSError as e:
             self.failed += 1
             self._outage.begin(e.strerror)
             return
         self._outage.end()
-        self._ledger.submit_image(record.part_id, image_path, heat_path)
+        self._ledger.submit_image(image)
         self.written += 1
 
-    def _write(self, record: PartRecord, frame: Frame, heat: bytes) -> tuple[str, str | None]:
-        date = np.datetime64(within_int64(record.trigger_wall_ns), "ns").astype("datetime64[D]")
-        stem = f"{date}/{file_stem(record.part_id)}"
-        heat_path = None
+    def _write(self, record: PartRecord, frame: Frame, heat: bytes) -> ArchivedImage:
+        wall_ns = within_int64(record.trigger_wall_ns)
+        stem = f"{np.datetime64(wall_ns, 'ns').astype('datetime64[D]')}/{file_stem(record.part_id)}"
+        heat_path, size_bytes = None, 0
         if len(heat) == HEAT_SIDE_PX**2:
-            heat_path = f"{stem}.heat.png"
-            write_png(self._folder / heat_path, np.frombuffer(heat, np.uint8).reshape(HEAT_SIDE_PX, HEAT_SIDE_PX))
-        image_path = f"{stem}.png"
-        write_png(self._folder / image_path, frame)
-        return image_path, heat_path
+            heat_path = f"{stem}{HEAT_SUFFIX}"
+            picture = np.frombuffer(heat, np.uint8).reshape(HEAT_SIDE_PX, HEAT_SIDE_PX)
+            size_bytes += write_png(self._folder / heat_path, picture)
+        image_path = f"{stem}{IMAGE_SUFFIX}"
+        size_bytes += write_png(self._folder / image_path, frame)
+        part_id = storable(record.part_id)
+        return ArchivedImage(part_id, image_path, heat_path, wall_ns, record.accepted, size_bytes)
 
 
 def in_sample(part_id: str, share: float) -> bool:
@@ -140,8 +144,11 @@ def file_stem(part_id: str) -> str:
     return f"part-{hashlib.sha256(part_id.encode()).hexdigest()[:32]}"
 
 
-def write_png(path: Path, picture: Frame) -> None:
-    """Writes (H, W) or (H, W, 3) BGR uint8 losslessly; `path` appears whole or not at all. Raises OSError."""
+def write_png(path: Path, picture: Frame) -> int:
+    """Writes (H, W) or (H, W, 3) BGR uint8 losslessly, and returns the size in bytes. Raises OSError.
+
+    `path` appears whole or not at all.
+    """
     _, encoded = cv2.imencode(".png", picture, FAST_PNG)
     partial = path.with_name(path.name + PARTIAL)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -151,3 +158,4 @@ def write_png(path: Path, picture: Frame) -> None:
     except OSError:
         partial.unlink(missing_ok=True)
         raise
+    return len(encoded)

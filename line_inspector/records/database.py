@@ -1,26 +1,21 @@
-"""Connections to the ledger's database: one that writes and is opened anew after every fault, one that only reads.
+"""The ledger's database, whichever kind it is, and its writing end, which is opened anew after every fault."""
 
-The writer runs SQLite in WAL mode, so that reading never waits for writing, with synchronous FULL: a commit releases
-capture from announcing the part again, so it must survive a power cut. That costs one fsync per group of parts, in
-the ledger's own thread, where no decision waits for it.
-"""
-
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
-from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_url
+from sqlalchemy import Connection, Table, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from line_inspector.errors import InputError
-from line_inspector.records.schema import archive_files, insert_once, parts, require_tables
-
-BUSY_TIMEOUT_S = 1.0
-TRANSIENT_SQLITE_ERRORS = frozenset({5, 6, 10, 13})  # busy, locked, input/output error, full
-REMEDY = "Check records.ledger, the folder's permissions and the disk"
+from line_inspector.records.chain import PART_FIELDS, chained, head_of
+from line_inspector.records.migration import bring_up_to_date
+from line_inspector.records.postgresql_server import PostgresqlServer
+from line_inspector.records.schema import archive_files, parts
+from line_inspector.records.sqlite_file import SqliteFile
 
 Rows = list[dict[str, Any]]
+Store = SqliteFile | PostgresqlServer
 
 
 class Vanished(Exception):
@@ -28,46 +23,51 @@ class Vanished(Exception):
 
 
 class WritingDatabase:
-    """The writing end, for one thread at a time."""
+    """The writing end, for one thread at a time. Raises InputError for a URL that names no ledger."""
 
     def __init__(self, url: str) -> None:
-        self.path = file_of(url)
-        self._engine = create_engine(
-            make_url(url), poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
-        )
+        self.store = store_of(url)
+        self._engine = self.store.writing_engine()
         self._connection: Connection | None = None
-        self._identity: tuple[int, int] | None = None
 
     def open(self) -> Connection:
         """Connects and makes sure of the tables. Raises InputError (not a ledger), SQLAlchemyError, OSError."""
         if self._connection:
             return self._connection
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.store.make_place()
         with ExitStack() as undo:
             connection = undo.enter_context(self._engine.connect())
-            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-            connection.exec_driver_sql("PRAGMA synchronous=FULL")
-            connection.commit()
-            require_tables(connection, str(self.path))
-            self._identity = self._identify()
+            self.store.prepare(connection)
+            bring_up_to_date(connection, self.store)
             self._connection = connection
             undo.pop_all()
         return connection
 
-    def write(self, part_rows: Rows, image_rows: Rows) -> None:
-        """Commits the rows as one transaction; rows that are there already are left. Raises as `open`, and Vanished.
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction that no other writer is in, committed at the end. Raises as `open`, and Vanished.
 
-        After any failure the connection is closed, the next call opens it anew, and the same rows may be given again.
+        After any failure nothing of it is in the ledger, or, where the connection was lost in the commit, perhaps all.
+        The connection is closed then, and the next transaction opens it anew.
         """
         connection = self.open()
         with ExitStack() as undo:
             undo.callback(self.close)
-            for table, rows in ((parts, part_rows), (archive_files, image_rows)):
-                if rows:
-                    connection.execute(insert_once(table), rows)
+            self.store.begin(connection)
+            yield connection
             connection.commit()
-            if self._identify() != self._identity:
+            if self.store.is_replaced():
                 raise Vanished("its file was removed or replaced")
+            undo.pop_all()
+
+    @contextmanager
+    def looking(self) -> Iterator[Connection]:
+        """Reads, in nobody's way. Raises as `open`; after any failure the connection is opened anew."""
+        connection = self.open()
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            yield connection
+            connection.rollback()
             undo.pop_all()
 
     def close(self) -> None:
@@ -76,43 +76,52 @@ class WritingDatabase:
         if connection:
             connection.close()
 
-    def _identify(self) -> tuple[int, int] | None:
-        try:
-            status = self.path.stat()
-        except FileNotFoundError:
-            return None
-        return status.st_dev, status.st_ino
+
+def append_parts(connection: Connection, rows: Rows) -> None:
+    """Appends the rows to the chain of parts, in a transaction; parts that are there already are left as they are."""
+    fresh = _not_there(connection, parts, rows)
+    if fresh:
+        connection.execute(parts.insert(), list(chained(fresh, head_of(connection, parts), PART_FIELDS)))
 
 
-def reading_engine(url: str) -> Engine:
-    """An engine that can only read, also while the line writes. Raises InputError when there is no ledger yet."""
-    path = file_of(url)
-    if not path.is_file():
-        raise InputError("there is no ledger yet", str(path), "Run the line first, or check records.ledger")
-    read_only = URL.create("sqlite", database=f"file:{quote(str(path.resolve()))}", query={"mode": "ro", "uri": "true"})
-    return create_engine(read_only, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S})
+def append_images(connection: Connection, rows: Rows) -> None:
+    """Notes images, in a transaction; those of parts that have one already are left out."""
+    fresh = _not_there(connection, archive_files, rows)
+    if fresh:
+        connection.execute(archive_files.insert(), fresh)
 
 
-def file_of(url: str) -> Path:
-    """The SQLite file that the URL names. Raises InputError for anything else: only SQLite is supported so far."""
+def store_of(url: str) -> Store:
+    """The database that the URL names. Raises InputError for one that cannot be a ledger; shows no password."""
+    remedy = "Use a file name, sqlite:////folder/ledger.sqlite, or postgresql+psycopg://user@host/database"
     try:
         parsed = make_url(url)
-    except ArgumentError as e:
-        raise InputError("not a database URL", url, "Use a file name, or sqlite:////folder/ledger.sqlite") from e
-    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
-        shown = parsed.render_as_string(hide_password=True)
-        raise InputError("the ledger must be an SQLite file so far", shown, "Use a file name in records.ledger")
-    return Path(parsed.database)
+    except (ArgumentError, ValueError) as e:
+        raise InputError("not a database URL", f"{url.partition('://')[0]}://...", remedy) from e
+    if parsed.get_backend_name() == "sqlite":
+        return SqliteFile(parsed)
+    if parsed.drivername == "postgresql+psycopg" and parsed.database:
+        return PostgresqlServer(parsed)
+    shown = parsed.set(query={}).render_as_string(hide_password=True)
+    raise InputError("the ledger must be an SQLite file or a PostgreSQL database", shown, remedy)
 
 
-def is_transient(error: SQLAlchemyError) -> bool:
-    """Whether waiting may help: the database is locked, its disk full or failing; not that it is no database."""
-    if not isinstance(error, DBAPIError):
-        return False
-    code = getattr(error.orig, "sqlite_errorcode", 0)
-    return code & 0xFF in TRANSIENT_SQLITE_ERRORS
+def is_transient(store: Store, error: SQLAlchemyError) -> bool:
+    """Whether the same may succeed later."""
+    return isinstance(error, DBAPIError) and store.is_transient(error)
 
 
 def plain_text(error: Exception) -> str:
-    """The database's own words, without SQLAlchemy's listing of statement and rows."""
-    return str(error.orig if isinstance(error, DBAPIError) else error)
+    """The database's own words in one line, without SQLAlchemy's listing of statement and rows."""
+    return " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
+
+
+def _not_there(connection: Connection, table: Table, rows: Iterable[dict[str, Any]]) -> Rows:
+    """One row for each part that the table does not have yet: the first of those with its id."""
+    by_id: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        by_id.setdefault(row["part_id"], row)
+    if not by_id:
+        return []
+    known = set(connection.execute(select(table.c.part_id).where(table.c.part_id.in_(by_id))).scalars())
+    return [row for part_id, row in by_id.items() if part_id not in known]

@@ -19,13 +19,14 @@ class FreeSpace:
         """What is missing, in words; empty while enough is free, and where the disk gives no answer."""
         if self._least_mb and now_ns >= self._ask_again_ns:
             self._ask_again_ns = now_ns + ASK_EVERY_NS
-            free_mb = _free_mb(self._folder)
-            short = free_mb is not None and free_mb < self._least_mb
-            self._answer = f"{free_mb:.1f} MB are free, less than {self._least_mb:g} MB" if short else ""
+            free = free_mb(self._folder)
+            short = free is not None and free < self._least_mb
+            self._answer = f"{free:.1f} MB are free, less than {self._least_mb:g} MB" if short else ""
         return self._answer
 
 
-def _free_mb(folder: Path) -> float | None:
+def free_mb(folder: Path) -> float | None:
+    """Megabytes free on the disk that `folder` lies on, or will lie on; None where it gives no answer."""
     for existing in (folder, *folder.parents):
         try:
             disk = os.statvfs(existing)

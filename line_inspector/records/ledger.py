@@ -7,63 +7,120 @@ journal holds them too) and are tried again; the log has one line per outage.
 import queue
 import threading
 from collections import deque
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from line_inspector.errors import InputError
 from line_inspector.messages import PartRecord
-from line_inspector.records.database import REMEDY, Vanished, WritingDatabase, is_transient, plain_text
+from line_inspector.records.audit import append_settings
+from line_inspector.records.change_spool import ChangeSpool
+from line_inspector.records.database import (
+    Rows,
+    Vanished,
+    WritingDatabase,
+    append_images,
+    append_parts,
+    is_transient,
+    plain_text,
+)
 from line_inspector.records.outage import Outage
 from line_inspector.records.schema import row_of
 
 GROUP_S = 0.02
-GROUP_ROWS = 50  # few enough that this thread never keeps the interpreter from deciding for more than about 1 ms
+GROUP_ROWS = 25  # few enough that this thread never keeps the interpreter from deciding for more than about 1 ms
 FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 1.0
+FIRST_LOOK_S = 3.0  # a server that is stalled must not keep decision, and with it the line, from starting
 
 
 @dataclass(frozen=True)
 class ArchivedImage:
-    """Where a part's image and heat map lie, from the archive's folder; `heat_path` is None without a verdict."""
+    """Where a part's image and heat map lie, from the archive's folder; `heat_path` is None without a verdict.
+
+    `size_bytes` is that of both files; `trigger_wall_ns` and `accepted` are the part's.
+    """
 
     part_id: str
     image_path: str
     heat_path: str | None
+    trigger_wall_ns: int
+    accepted: bool
+    size_bytes: int
 
 
-Row = PartRecord | ArchivedImage
+@dataclass(frozen=True)
+class LineSettings:
+    """What the line file says, by dotted key, without passwords."""
+
+    values: Mapping[str, object]
+
+
+Row = PartRecord | ArchivedImage | LineSettings
+
+
+@dataclass
+class _Group:
+    """Rows that are committed together."""
+
+    parts: Rows = field(default_factory=list)
+    images: Rows = field(default_factory=list)
+    settings: list[LineSettings] = field(default_factory=list)
+    part_ids: list[str] = field(default_factory=list)
+
+    def add(self, row: Row) -> None:
+        match row:
+            case PartRecord():
+                self.parts.append(row_of(row))
+                self.part_ids.append(row.part_id)
+            case ArchivedImage():
+                self.images.append(asdict(row))
+            case LineSettings():
+                self.settings.append(row)
 
 
 class LedgerWriter:
     """Writes to the database at `url`. Raises InputError at once when that is not, and cannot become, a ledger.
 
-    `submit` and `committed` are for one thread, `submit_image` for any.
+    A database that cannot be reached, or does not answer within FIRST_LOOK_S, may become one. `submit` and `committed`
+    are for one thread, `submit_image` for any. `spool` is where commands leave changes while the database is down; they
+    go into the audit table from there.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, spool: Path | None = None) -> None:
         self._database = WritingDatabase(url)
+        self._spool = ChangeSpool(spool) if spool else None
         self._waiting: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
         self._committed: deque[str] = deque()
         self._submitted = 0
         self._written = 0
         self._closing = threading.Event()
         self._abandoned = threading.Event()
-        remedy = "Decisions go on, rows wait in memory. Free space, or close the program that locks the file"
-        self._outage = Outage("ledger", f"ledger {self._database.path} cannot be written", remedy)
-        self._open()
+        remedy = "Decisions go on, rows wait in memory and journal. Start the server, free space, or release locks"
+        self._outage = Outage("ledger", f"ledger {self._database.store.shown} cannot be written", remedy)
+        self._refusal: InputError | None = None
+        self._looked = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
+        self._looked.wait(FIRST_LOOK_S)
+        if self._refusal:
+            raise self._refusal
 
     def submit(self, record: PartRecord) -> None:
         """Hands the record to the thread. A part that the ledger already has is left as it is, and reported again."""
         self._submitted += 1
         self._waiting.put(record)
 
-    def submit_image(self, part_id: str, image: str, heat: str | None) -> None:
-        """Notes where the part's image and heat map lie, from the archive's folder."""
-        self._waiting.put(ArchivedImage(part_id, image, heat))
+    def submit_image(self, image: ArchivedImage) -> None:
+        """Notes where a part's image and heat map lie."""
+        self._waiting.put(image)
+
+    def submit_settings(self, settings: Mapping[str, object]) -> None:
+        """Puts on record what differs from the line file of the last start, if anything does."""
+        self._waiting.put(LineSettings(settings))
 
     def committed(self) -> list[str]:
         """Ids of parts that are safe in the ledger, each submission reported once."""
@@ -91,17 +148,29 @@ class LedgerWriter:
         self._abandoned.set()
         return all_written
 
-    def _open(self) -> None:
+    def _look(self) -> InputError | None:
+        """Opens the database for the first time; why it never can be a ledger."""
+        store = self._database.store
         try:
             self._database.open()
+        except InputError as e:
+            return e
         except SQLAlchemyError as e:
-            if not is_transient(e):
-                raise InputError(plain_text(e), str(self._database.path), REMEDY) from e
+            if not is_transient(store, e):
+                return InputError(plain_text(e), store.shown, store.remedy)
             self._outage.begin(plain_text(e))
         except OSError as e:
-            raise InputError(f"cannot make the ledger ({e.strerror})", str(self._database.path), REMEDY) from e
+            return InputError(f"cannot make the ledger ({e.strerror})", store.shown, store.remedy)
+        else:
+            self._drain_spool()
+        return None
 
     def _run(self) -> None:
+        self._refusal = self._look()
+        self._looked.set()
+        if self._refusal:
+            self._outage.begin(self._refusal.what)  # for the log, should nobody wait for it any more
+            return
         while not (self._closing.is_set() and self._waiting.empty()) and not self._abandoned.is_set():
             self._commit(self._gather())
         self._database.close()
@@ -117,22 +186,32 @@ class LedgerWriter:
 
     def _commit(self, rows: list[Row]) -> None:
         """Tries until the database has the rows, or `close` gives up."""
-        records = [row for row in rows if isinstance(row, PartRecord)]
-        part_rows = [row_of(record) for record in records]
-        image_rows = [asdict(row) for row in rows if isinstance(row, ArchivedImage)]
+        group = _Group()
+        for row in rows:
+            group.add(row)
         retry_s = FIRST_RETRY_S
-        while rows and not self._tried(part_rows, image_rows):
+        while rows and not self._tried(group):
             if self._abandoned.wait(retry_s):
                 return
             retry_s = min(2 * retry_s, LONGEST_RETRY_S)
-        self._written += len(records)
-        self._committed.extend(record.part_id for record in records)
+        self._written += len(group.part_ids)
+        self._committed.extend(group.part_ids)
 
-    def _tried(self, part_rows: list[dict[str, Any]], image_rows: list[dict[str, Any]]) -> bool:
+    def _tried(self, group: _Group) -> bool:
         try:
-            self._database.write(part_rows, image_rows)
+            with self._database.transaction() as connection:
+                append_parts(connection, group.parts)
+                append_images(connection, group.images)
+                for settings in group.settings:
+                    append_settings(connection, settings.values)
         except (SQLAlchemyError, OSError, InputError, Vanished) as e:
             self._outage.begin(plain_text(e))
             return False
         self._outage.end()
+        self._drain_spool()
         return True
+
+    def _drain_spool(self) -> None:
+        if self._spool:
+            with suppress(SQLAlchemyError, OSError, InputError, Vanished):  # parts come first; it is tried again
+                self._spool.drain(self._database)

@@ -9,19 +9,24 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from line_inspector.errors import InputError
 from line_inspector.messages import PartRecord
-from line_inspector.records.database import REMEDY, file_of, plain_text, reading_engine
-from line_inspector.records.schema import archive_files, parts, record_of
+from line_inspector.records.database import Store, plain_text, store_of
+from line_inspector.records.migration import refuse_newer, version_of
+from line_inspector.records.schema import RECORD_COLUMNS, SCHEMA_VERSION, archive_files, parts, record_of
 
 
-def read_parts(ledger_url: str, since_wall_ns: int | None = None) -> Iterator[PartRecord]:
-    """Every part in the ledger at this moment, oldest trigger first, from a wall-clock time on.
+def read_parts(
+    ledger_url: str, since_wall_ns: int | None = None, before_wall_ns: int | None = None
+) -> Iterator[PartRecord]:
+    """Every part in the ledger at this moment, oldest trigger first, from a wall-clock time on and up to another.
 
     Raises InputError where there is no ledger, or none that can be read.
     """
-    query = select(parts).order_by(parts.c.trigger_wall_ns)
+    query = select(*RECORD_COLUMNS).order_by(parts.c.trigger_wall_ns)
     if since_wall_ns is not None:
         query = query.where(parts.c.trigger_wall_ns >= since_wall_ns)
-    with _reading(ledger_url) as connection:
+    if before_wall_ns is not None:
+        query = query.where(parts.c.trigger_wall_ns < before_wall_ns)
+    with reading(ledger_url) as connection:
         for row in connection.execution_options(yield_per=1000).execute(query).mappings():
             yield record_of(row)
 
@@ -30,16 +35,16 @@ def good_frames(ledger_url: str, archive_dir: Path, model_versions: Collection[s
     """At most `limit` archived images of parts that one of these models accepted, newest first.
 
     The models tell products apart: ledger and archive keep the parts of every recipe that the line has run. Only files
-    that are still there, and whole. Raises InputError as `read_parts` does.
+    that are not retired, still there, and whole. Raises InputError as `read_parts` does.
     """
     query = (
         select(archive_files.c.image_path)
         .join(parts, parts.c.part_id == archive_files.c.part_id)
-        .where(parts.c.accepted, parts.c.model_version.in_(model_versions))
+        .where(parts.c.accepted, parts.c.model_version.in_(model_versions), archive_files.c.retired_wall_ns.is_(None))
         .order_by(parts.c.trigger_wall_ns.desc())
     )
     found: list[Path] = []
-    with _reading(ledger_url) as connection:
+    with reading(ledger_url) as connection:
         for image_path in connection.execution_options(yield_per=1000).execute(query).scalars():
             path = archive_dir / image_path
             if len(found) == limit:
@@ -50,11 +55,23 @@ def good_frames(ledger_url: str, archive_dir: Path, model_versions: Collection[s
 
 
 @contextmanager
-def _reading(ledger_url: str) -> Iterator[Connection]:
+def reading(ledger_url: str) -> Iterator[Connection]:
+    """A connection that only reads. Raises InputError where there is no ledger of this program's schema."""
+    store = store_of(ledger_url)
     try:
-        with reading_engine(ledger_url).connect() as connection:
-            if not inspect(connection).has_table(parts.name):
-                raise InputError("is not a ledger", str(file_of(ledger_url)), "Check records.ledger")
+        with store.reading_engine().connect() as connection:
+            _require_ledger(connection, store)
             yield connection
     except SQLAlchemyError as e:
-        raise InputError(f"cannot read the ledger ({plain_text(e)})", str(file_of(ledger_url)), REMEDY) from e
+        raise InputError(f"cannot read the ledger ({plain_text(e)})", store.shown, store.remedy) from e
+
+
+def _require_ledger(connection: Connection, store: Store) -> None:
+    version = version_of(connection)
+    if version == SCHEMA_VERSION:
+        return
+    refuse_newer(version, store.shown)
+    if not inspect(connection).has_table(parts.name):
+        raise InputError("is not a ledger", store.shown, "Check records.ledger; the line makes its ledger when it runs")
+    what = f"is a ledger of an older version (schema {version or 'none'}, now {SCHEMA_VERSION})"
+    raise InputError(what, store.shown, "Start the line once, which brings it up to date")

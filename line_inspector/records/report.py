@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from line_inspector.messages import PartRecord
+from line_inspector.messages import PartRecord, Reason
 
 # name of a hop: the fields of PartRecord between which it lies
 HOPS = {
@@ -35,12 +35,17 @@ class Latency:
 class Report:
     """`by_reason` counts rejected parts; `latency_ms` holds the hops of HOPS that any part made.
 
-    `late_decisions` stood only after their deadline; `first_wall_ns` and `last_wall_ns` are triggers, Unix time.
+    `balanced`: triggers = accepted + rejected, each counted by itself, every rejected part has its reason, and none is
+    accepted for another reason than good. `missing_numbers` are numbers between the first and the last of a run of
+    numbered parts, `<run>-<number>`, that no row has. `late_decisions` stood only after their deadline;
+    `first_wall_ns` and `last_wall_ns` are triggers, Unix time.
     """
 
     triggers: int
     accepted: int
     rejected: int
+    balanced: bool
+    missing_numbers: int
     by_reason: dict[str, int]
     late_decisions: int
     first_wall_ns: int | None
@@ -48,21 +53,45 @@ class Report:
     latency_ms: dict[str, Latency]
 
 
+class Numbering:
+    """Runs of numbered parts: which number was the least and the greatest of each, and how many were seen."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, tuple[int, int, int]] = {}
+
+    def saw(self, part_id: str) -> None:
+        """Counts a part; one whose id does not end in a number is no part of a run."""
+        run, dash, digits = part_id.rpartition("-")
+        if dash and digits.isascii() and digits.isdigit() and len(digits) < 19:
+            number = int(digits)
+            least, greatest, seen = self._runs.get(run, (number, number, 0))
+            self._runs[run] = (min(least, number), max(greatest, number), seen + 1)
+
+    @property
+    def missing(self) -> int:
+        """Numbers within the runs that were not seen."""
+        return sum(greatest - least + 1 - seen for least, greatest, seen in self._runs.values())
+
+
 def report(records: Iterable[PartRecord]) -> Report:
     """Sums up the records, in one pass."""
     reasons: Counter[str] = Counter()
     hops = {name: array("q") for name in HOPS}  # 8 bytes a part and hop: a ledger holds many months
-    triggers = accepted = late = 0
+    numbering = Numbering()
+    triggers = accepted = rejected = late = misnamed = 0
     first_wall_ns: int | None = None
     last_wall_ns: int | None = None
     for record in records:
+        numbering.saw(record.part_id)
         accepted += record.accepted
+        misnamed += record.accepted is not (record.reason is Reason.GOOD)
         late += record.decided_ns > record.deadline_ns
         wall_ns = record.trigger_wall_ns
         triggers += 1
         first_wall_ns = wall_ns if first_wall_ns is None else min(first_wall_ns, wall_ns)
         last_wall_ns = wall_ns if last_wall_ns is None else max(last_wall_ns, wall_ns)
         if not record.accepted:
+            rejected += 1
             reasons[record.reason.value] += 1
         for name, (start, end) in HOPS.items():
             start_ns, end_ns = getattr(record, start), getattr(record, end)
@@ -71,7 +100,9 @@ def report(records: Iterable[PartRecord]) -> Report:
     return Report(
         triggers=triggers,
         accepted=accepted,
-        rejected=triggers - accepted,
+        rejected=rejected,
+        balanced=triggers == accepted + rejected == accepted + reasons.total() and not misnamed,
+        missing_numbers=numbering.missing,
         by_reason=dict(reasons.most_common()),
         late_decisions=late,
         first_wall_ns=first_wall_ns,

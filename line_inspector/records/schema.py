@@ -1,26 +1,19 @@
-"""Tables of the ledger: one row per part, and where the archived images of some of them lie."""
+"""Tables of the ledger: one row per part, where the archived images of some of them lie, and who changed what.
 
+How a database comes to have them stands in `line_inspector/records/migrations/`; a test keeps the two equal.
+"""
+
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Connection,
-    Float,
-    Index,
-    Insert,
-    MetaData,
-    RowMapping,
-    String,
-    Table,
-    inspect,
-)
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table
 
-from line_inspector.errors import InputError
 from line_inspector.messages import PartRecord, Reason
+
+SCHEMA_VERSION = "0002"  # the newest migration
+HASH_LENGTH = 64
 
 metadata = MetaData()
 
@@ -45,7 +38,10 @@ parts = Table(
     Column("threshold", Float),
     Column("model_version", String, nullable=False),
     Column("fingerprint", BigInteger),
+    Column("number", BigInteger),  # place in the chain from 1 on; NULL in rows from before there was one
+    Column("hash", String(HASH_LENGTH)),  # of this row and the hash before it
     Index("parts_by_time", "trigger_wall_ns"),
+    Index("parts_by_number", "number", unique=True),
 )
 
 archive_files = Table(
@@ -54,15 +50,30 @@ archive_files = Table(
     Column("part_id", String, primary_key=True),
     Column("image_path", String, nullable=False),  # from the archive's folder, so that the archive can move
     Column("heat_path", String),
+    Column("trigger_wall_ns", BigInteger),  # as in parts: what is to go first is found by an index
+    Column("accepted", Boolean),
+    Column("size_bytes", BigInteger),  # both files; NULL until somebody has looked
+    Column("retired_wall_ns", BigInteger),  # when its files were given up; NULL: they are there
+    Column("retired_why", String),
+    Column("removed", Boolean, nullable=False, server_default="0"),  # retired, and the files are gone
+    Index("archive_files_by_age", "removed", "accepted", "trigger_wall_ns"),
 )
 
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("key", String, nullable=False, unique=True),  # one change, one row, however often it is handed over
+    Column("at_wall_ns", BigInteger, nullable=False),
+    Column("who", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("old", String, nullable=False),
+    Column("new", String, nullable=False),
+    Column("hash", String(HASH_LENGTH), nullable=False),
+)
 
-def insert_once(table: Table) -> Insert:
-    """Inserts rows whose part is not there yet and leaves the others as they are. The one SQLite-specific statement.
-
-    Not "insert or ignore": that would also swallow a missing value.
-    """
-    return sqlite.insert(table).on_conflict_do_nothing(index_elements=["part_id"])
+RECORD_COLUMNS = [parts.c[name] for name in PartRecord.__struct_fields__]
 
 
 def within_int64(value: int) -> int:
@@ -71,34 +82,27 @@ def within_int64(value: int) -> int:
 
 
 def row_of(record: PartRecord) -> dict[str, Any]:
-    """The record's columns. An integer beyond 64 bits becomes the nearest within; SQLite stores NaN as NULL."""
-    return {name: _storable(value) for name, value in msgspec.structs.asdict(record).items()}
+    """The record's columns, as every database gives them back.
+
+    An integer beyond 64 bits becomes the nearest within, NaN becomes None, and a NUL in a text, which PostgreSQL does
+    not take, the character that shows one (U+2400).
+    """
+    return {name: storable(value) for name, value in msgspec.structs.asdict(record).items()}
 
 
-def record_of(row: RowMapping) -> PartRecord:
-    """The record in a row of `parts`."""
+def record_of(row: Mapping[Any, Any]) -> PartRecord:
+    """The record in a row that has RECORD_COLUMNS."""
     return PartRecord(**{**row, "reason": Reason(row["reason"])})
 
 
-def require_tables(connection: Connection, where: str) -> None:
-    """Creates the tables where they are missing. Raises InputError when the database is somebody else's."""
-    found = set(inspect(connection).get_table_names())
-    ours = found & set(metadata.tables)
-    if found and not ours:
-        raise InputError("holds another program's tables", where, "Name another file in records.ledger")
-    for name in sorted(ours):
-        columns = {column["name"] for column in inspect(connection).get_columns(name)}
-        differing = columns ^ set(metadata.tables[name].columns.keys())
-        if differing:
-            what = f"table {name} has another schema (columns {', '.join(sorted(differing))} differ)"
-            raise InputError(what, where, "Move the file away, or use the version of Line Inspector that wrote it")
-    metadata.create_all(connection)
-    connection.commit()
-
-
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
+    """The value as `row_of` writes it."""
     if isinstance(value, Reason):
         return value.value
+    if isinstance(value, str):
+        return value.replace("\0", "\u2400")
+    if isinstance(value, float):
+        return None if math.isnan(value) else value + 0.0  # SQLite gives -0.0 back as 0.0
     if isinstance(value, int) and not isinstance(value, bool):
         return within_int64(value)
     return value

@@ -10,7 +10,7 @@ models/<recipe>/
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -59,10 +59,18 @@ def list_recipes(root: Path) -> list[str]:
     return sorted(p.name for p in root.iterdir() if p.is_dir() and NAME.fullmatch(p.name))
 
 
-class Registry:
-    """The models of one recipe. Several processes may use it at once: changes take turns, readers never wait."""
+def _unnoted(_action: str, _old: str | None, _new: str) -> None:
+    """For a registry that belongs to no line, and so to no audit table."""
 
-    def __init__(self, root: Path, recipe: str) -> None:
+
+class Registry:
+    """The models of one recipe. Several processes may use it at once: changes take turns, readers never wait.
+
+    `on_switch` hears of every change of `current` before it is made: publish or rollback, version before and after.
+    """
+
+    def __init__(self, root: Path, recipe: str, on_switch: Callable[[str, str | None, str], None] = _unnoted) -> None:
+        self._on_switch = on_switch
         if not NAME.fullmatch(recipe):
             raise InputError(f"not a name for a recipe: {recipe!r}", str(root), "Use letters, digits, - and _.")
         self.folder = root / recipe
@@ -163,6 +171,7 @@ class Registry:
             file.write(b"\n" * (file.tell() > 0) + msgspec.json.encode(change))
             file.flush()
             os.fsync(file.fileno())
+        self._on_switch(action, self.in_service(), version)
         link = self.folder / f"{INCOMING}{CURRENT}"
         link.unlink(missing_ok=True)
         link.symlink_to(version)

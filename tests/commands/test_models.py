@@ -5,8 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from postgresql_cluster import PASSWORD, Cluster
 
 from line_inspector.commands import main
+from line_inspector.line_file import read_line_file
+from line_inspector.records.ledger import LedgerWriter
+from line_inspector.records.reading import reading
+from line_inspector.records.schema import audit
 
 
 @pytest.fixture
@@ -66,3 +71,52 @@ def test_bad_input_ends_in_one_line(run: Callable[..., tuple], root: Path, argum
     code, out, error = run(arguments[0], root, *arguments[1:])
     assert (code, out) == (2, "")
     assert error.startswith("error: ") and error.count("\n") == 1 and says in error
+
+
+@pytest.fixture
+def line_file(root: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "line.yaml"
+    path.write_text(
+        "line: test\nrecipe: tile\ndata_dir: data\nbelt: {speed_mm_s: 500}\n"
+        "cameras: {top: {source: {kind: simulated}, trigger: {kind: line}, to_gate_mm: 500}}\n"
+    )
+    return path
+
+
+def audit_rows(url: str) -> list[tuple[str, str, str, str]]:
+    with reading(url) as connection:
+        rows = connection.execute(audit.select().order_by(audit.c.number)).all()
+    return [(row.action, row.subject, row.old, row.new) for row in rows if row.action != "ledger.migrate"]
+
+
+def test_a_change_of_the_model_in_service_is_in_the_audit_table(
+    run: Callable[..., tuple], line_file: Path, tmp_path: Path, write_tiny_model: Callable[..., Path]
+) -> None:
+    model_dir = write_tiny_model(tmp_path / "v3", version="v3")
+    assert run("publish", line_file, model_dir) == (0, "in service: v3\n", "")
+    assert run("rollback", line_file) == (0, "in service: v2\n", "")
+    assert run("rollback", line_file, "--to", "v9")[0] == 2
+    facts = {version: json.dumps({"version": version, "threshold": 0.5}) for version in ("v2", "v3")}
+    assert audit_rows(read_line_file(line_file).ledger_url) == [
+        ("model.publish", "recipe tile", facts["v2"], facts["v3"]),
+        ("model.rollback", "recipe tile", facts["v3"], facts["v2"]),
+    ]
+
+
+def test_a_ledger_that_is_down_does_not_hold_up_a_rollback(
+    run: Callable[..., tuple], line_file: Path, postgresql: Cluster
+) -> None:
+    url = postgresql.new_database()
+    line_file.write_text(f"{line_file.read_text()}records: {{ledger: '{url}'}}\n")
+    line = read_line_file(line_file)
+    postgresql.stop()
+    try:
+        code, out, error = run("rollback", line_file)
+    finally:
+        postgresql.start()
+    assert (code, out) == (0, "in service: v1\n")
+    assert error.startswith("not in the audit table yet (connection failed")
+    assert str(line.changes_path) in error
+    assert PASSWORD not in error
+    LedgerWriter(url, line.changes_path).close(10)
+    assert [row[0] for row in audit_rows(url)] == ["model.rollback"]

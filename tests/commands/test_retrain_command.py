@@ -7,7 +7,7 @@ import pytest
 
 from line_inspector.commands import main
 from line_inspector.messages import PartRecord, Reason
-from line_inspector.records.ledger import LedgerWriter
+from line_inspector.records.ledger import ArchivedImage, LedgerWriter
 from line_inspector.training.registry import Registry
 
 
@@ -45,7 +45,7 @@ def test_parts_that_models_of_another_recipe_accepted_are_not_trained_on(
     for i in range(60):
         part_id = f"p{i}"
         ledger.submit(accepted(part_id, "tile-1" if i < 12 else "disc-1"))
-        ledger.submit_image(part_id, f"{part_id}.png", None)
+        ledger.submit_image(ArchivedImage(part_id, f"{part_id}.png", None, 0, True, 7))
         (tmp_path / "data" / "archive" / f"{part_id}.png").write_bytes(b"picture")
     assert ledger.close(10)
     line_file = tmp_path / "line.yaml"

@@ -3,12 +3,13 @@
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from line_inspector.messages import PartRecord, Reason
+from line_inspector.records.ledger import ArchivedImage
 
 MakeRecord = Callable[..., PartRecord]
 MS = 1_000_000
@@ -40,6 +41,17 @@ def make_record() -> MakeRecord:
             "fingerprint": 0xDEADBEEF,
         }
         return PartRecord(**{**fields, **changes})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_image() -> Callable[..., ArchivedImage]:
+    """An archived image of an accepted part; keywords change its fields."""
+
+    def make(part_id: str, image_path: str, **changes: object) -> ArchivedImage:
+        image = ArchivedImage(part_id, image_path, None, 1_750_000_000_000_000_000, accepted=True, size_bytes=7)
+        return replace(image, **changes)
 
     return make
 

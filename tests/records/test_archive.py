@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from line_inspector.images import read_image
 from line_inspector.messages import HEAT_SIDE_PX, Reason, SlotRef
 from line_inspector.records.archive import Archive, file_stem, in_sample
-from line_inspector.records.database import reading_engine
+from line_inspector.records.database import store_of
 from line_inspector.records.ledger import LedgerWriter
 from line_inspector.records.schema import archive_files
 from line_inspector.ring import Geometry, RingWriter
@@ -60,7 +60,7 @@ def reject(make_record):
 
 
 def noted(url):
-    with reading_engine(url).connect() as connection:
+    with store_of(url).reading_engine().connect() as connection:
         return {row.part_id: (row.image_path, row.heat_path) for row in connection.execute(archive_files.select())}
 
 

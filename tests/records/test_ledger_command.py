@@ -1,22 +1,33 @@
 """The command as a user runs it."""
 
+import csv
 import json
+import re
+import sqlite3
 import subprocess
 import sys
 import time
-from datetime import datetime
+from contextlib import closing
+from datetime import datetime, timedelta
 
 import pytest
 
+from line_inspector.images import read_image
 from line_inspector.messages import Reason
+from line_inspector.records.database import WritingDatabase
 from line_inspector.records.ledger import LedgerWriter
+from line_inspector.records.retention import Limits, Sweeper
 
 RUN = "import sys; from line_inspector.commands import main; sys.argv[0] = 'line-inspector'; main()"
 
 
-def run(*arguments):
-    command = [sys.executable, "-c", RUN, "ledger", *map(str, arguments)]
+def run_any(*arguments):
+    command = [sys.executable, "-c", RUN, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def run(*arguments):
+    return run_any("ledger", *arguments)
 
 
 @pytest.fixture
@@ -61,7 +72,7 @@ def test_json_while_the_line_runs(line_file, running_line):
 
 def test_since_leaves_older_parts_out(line_file, running_line):
     an_hour_ago = datetime.fromtimestamp(time.time() - 3600).isoformat(timespec="seconds")
-    assert json.loads(run(line_file, "--json", "--since", an_hour_ago).stdout)["triggers"] == 3
+    assert json.loads(run(line_file, "--json", "--from", an_hour_ago).stdout)["triggers"] == 3
 
 
 @pytest.mark.parametrize(
@@ -70,17 +81,17 @@ def test_since_leaves_older_parts_out(line_file, running_line):
 )
 def test_a_time_that_no_ledger_can_hold_is_one_clear_line(line_file, running_line, monkeypatch, since, zone):
     monkeypatch.setenv("TZ", zone)
-    result = run(line_file, "--since", since)
+    result = run(line_file, "--from", since)
     assert result.returncode == 2
     assert result.stderr == (
-        f"error: --since {since} 00:00:00: is a time that no ledger can hold. Give one from 1678 to 2261\n"
+        f"error: --from {since} 00:00:00: is a time that no ledger can hold. Give one from 1678 to 2261\n"
     )
     assert result.stdout == ""
 
 
 def test_the_first_and_last_years_of_a_ledger_can_be_asked_for(line_file, running_line):
     for since, triggers in (("1678-01-01", 4), ("2261-12-31", 0)):
-        assert json.loads(run(line_file, "--json", "--since", since).stdout)["triggers"] == triggers
+        assert json.loads(run(line_file, "--json", "--from", since).stdout)["triggers"] == triggers
 
 
 def test_the_table_for_people(line_file, running_line):
@@ -105,3 +116,101 @@ def test_an_empty_ledger_is_no_error(line_file, tmp_path):
     LedgerWriter(f"sqlite:///{tmp_path / 'data' / 'ledger.sqlite'}").close(10)
     assert json.loads(run(line_file, "--json").stdout)["triggers"] == 0
     assert run(line_file).returncode == 0
+
+
+def test_report_is_what_ledger_does_unless_told(line_file, running_line):
+    assert run("report", line_file, "--json").stdout == run(line_file, "--json").stdout != ""
+
+
+def test_a_shift_as_table_chart_and_equation(line_file, running_line, tmp_path):
+    line_file.write_text(f'{line_file.read_text()}records: {{shifts: {{all: "00:00-23:59", none: "00:00-00:01"}}}}\n')
+    result = run("report", line_file, "--shift", "all", "--csv", tmp_path / "s.csv", "--png", tmp_path / "s.png")
+    assert result.returncode == 0, result.stderr
+    assert "3 triggers = 1 accepted + 2 rejected" in result.stdout
+    with (tmp_path / "s.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[-1] == {
+        "from": "total", "triggers": "3", "accepted": "1", "rejected": "2", "anomaly": "1", "camera_down": "1"
+    }  # fmt: skip
+    picture = read_image(tmp_path / "s.png")
+    assert picture.shape[1] == 1000
+    colours = {tuple(pixel) for pixel in picture.reshape(-1, 3)[:, ::-1].tolist()}
+    assert {(0x3A, 0x8F, 0x5C), (0xC2, 0x28, 0x1D)} <= colours
+    yesterday = (datetime.now() - timedelta(days=1)).date().isoformat()
+    assert json.loads(run("report", line_file, "--shift", "all", "--day", yesterday, "--json").stdout)["triggers"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--shift", "late"], "no shift 'late' in the line file. Add records.shifts"),
+        (["--day", "2026-01-01"], "Add --shift NAME"),
+        (["--shift", "late", "--from", "2026-01-01"], "Give one or the other"),
+    ],
+)
+def test_a_shift_that_is_not_clear_is_one_line(line_file, running_line, arguments, words):
+    result = run("report", line_file, *arguments)
+    assert result.returncode == 2
+    assert words in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_an_empty_ledger_has_a_table_and_a_chart(line_file, tmp_path):
+    LedgerWriter(f"sqlite:///{tmp_path / 'data' / 'ledger.sqlite'}").close(10)
+    assert run("report", line_file, "--csv", tmp_path / "s.csv", "--png", tmp_path / "s.png").returncode == 0
+    assert (tmp_path / "s.csv").read_text().splitlines() == ["from,triggers,accepted,rejected", "total,0,0,0"]
+    assert read_image(tmp_path / "s.png").shape[1] == 1000
+
+
+def test_verify_names_the_row_that_somebody_changed(line_file, running_line, tmp_path):
+    result = run("verify", line_file)
+    assert (result.returncode, result.stderr) == (0, "")
+    head = re.search(r"parts: 4 rows hold, head (\w{64})\n", result.stdout)[1]
+    assert json.loads(run("verify", line_file, "--head", head, "--json").stdout)["intact"] is True
+    with closing(sqlite3.connect(tmp_path / "data" / "ledger.sqlite")) as connection, connection:
+        connection.execute("UPDATE parts SET accepted = 1, reason = 'good' WHERE part_id = 'r0'")
+    result = run("verify", line_file)
+    assert result.returncode == 1
+    assert "broken: parts: row 3 (part_id r0) is not as it was written\n" in result.stdout
+    result = run("verify", line_file, "--head", head, "--json")
+    assert result.returncode == 1
+    assert json.loads(result.stdout)["intact"] is False
+
+
+def test_a_part_as_text_and_as_json(line_file, tmp_path, make_record, make_image):
+    writer = LedgerWriter(f"sqlite:///{tmp_path / 'data' / 'ledger.sqlite'}")
+    writer.submit(make_record("top-1-000001", accepted=False, reason=Reason.ANOMALY, score=0.75))
+    writer.submit_image(make_image("top-1-000001", "day/top.png", heat_path="day/top.heat.png"))
+    writer.submit(make_record("blind", accepted=False, reason=Reason.NO_FRAME, captured_ns=None, score=None))
+    assert writer.close(10)
+    found = json.loads(run_any("part", "top-1-000001", line_file, "--json").stdout)
+    assert found["ms_since_trigger"] == {
+        "captured": 4.0, "inference_start": 10.0, "inference_end": 50.0, "verdict": 52.0, "decided": 53.0,
+        "deadline": 900.0, "gate": 1000.0,
+    }  # fmt: skip
+    told = {key: found[key] for key in ("gate", "reason", "model", "threshold", "score", "fingerprint", "ledger_row")}
+    assert told == {
+        "gate": "reject", "reason": "anomaly", "model": "v1", "threshold": 0.5, "score": 0.75,
+        "fingerprint": "deadbeef", "ledger_row": 1,
+    }  # fmt: skip
+    assert found["image"] == str(tmp_path / "data" / "archive" / "day" / "top.png")
+    assert found["heat"] == str(tmp_path / "data" / "archive" / "day" / "top.heat.png")
+    words = [line.split() for line in run_any("part", "blind", line_file).stdout.splitlines()]
+    for row in (["reason", "no_frame"], ["captured", "-"], ["deadline", "900.0"], ["image", "-"], ["score", "-"]):
+        assert row in words
+
+
+def test_a_retired_image_is_told_of_as_such(line_file, tmp_path, make_record, make_image):
+    url = f"sqlite:///{tmp_path / 'data' / 'ledger.sqlite'}"
+    writer = LedgerWriter(url)
+    writer.submit(make_record("p"))
+    writer.submit_image(make_image("p", "p.png"))
+    assert writer.close(10)
+    assert Sweeper(tmp_path / "data" / "archive", WritingDatabase(url), Limits(accepts_ns=1)).sweep(time.time_ns())
+    assert json.loads(run_any("part", "p", line_file, "--json").stdout)["retired"]["why"] == "age"
+
+
+def test_an_unknown_part_is_one_line_and_exit_code_1(line_file, running_line):
+    result = run_any("part", "nobody", line_file)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "the ledger of line press knows no part 'nobody'\n"

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from old_ledger import OLD_DDL
 
 from line_inspector.errors import InputError
 from line_inspector.messages import PartRecord, Reason
@@ -71,7 +72,8 @@ def errors(caplog):
 
 
 def test_the_table_has_a_column_for_every_field_of_a_record():
-    assert schema.parts.columns.keys() == [field.name for field in msgspec.structs.fields(PartRecord)]
+    names = [field.name for field in msgspec.structs.fields(PartRecord)]
+    assert schema.parts.columns.keys() == [*names, "number", "hash"]
 
 
 def test_what_is_submitted_is_read_back(url, open_writer, make_record, eventually):
@@ -129,7 +131,7 @@ def test_a_score_that_is_no_number_is_stored_as_none(url, make_record):
     assert [record.score for record in read_parts(url)] == [None]
 
 
-def test_a_resend_is_harmless_and_reported_again(url, make_record):
+def test_a_resend_is_harmless_and_reported_again(url, make_record, make_image):
     first, again = make_record("p", score=0.1), make_record("p", score=0.9, accepted=False, reason=Reason.NO_VERDICT)
     writer = LedgerWriter(url)
     writer.submit(first)
@@ -137,8 +139,8 @@ def test_a_resend_is_harmless_and_reported_again(url, make_record):
     assert writer.close(10)
     later = LedgerWriter(url)
     later.submit(again)
-    later.submit_image("p", "day/p.png", None)
-    later.submit_image("p", "other/p.png", None)
+    later.submit_image(make_image("p", "day/p.png"))
+    later.submit_image(make_image("p", "other/p.png"))
     assert later.close(10)
     assert list(read_parts(url)) == [first]
     assert writer.committed() == ["p", "p"]
@@ -329,26 +331,30 @@ def test_a_database_with_another_schema_is_bad_input(tmp_path, url, statement, c
         LedgerWriter(url)
 
 
-def test_a_start_that_was_killed_between_two_tables_is_finished(tmp_path, url, make_record):
-    LedgerWriter(url).close(10)
+def test_a_start_of_the_first_version_that_was_killed_between_two_tables_is_finished(
+    tmp_path, url, make_record, make_image
+):
     with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as connection:
-        connection.execute("DROP TABLE archive_files")
+        connection.execute(OLD_DDL[0])
     writer = LedgerWriter(url)
     writer.submit(make_record("p"))
-    writer.submit_image("p", "p.png", None)
+    writer.submit_image(make_image("p", "p.png"))
     assert writer.close(10)
 
 
-@pytest.mark.parametrize("bad", ["sqlite://", "sqlite:///:memory:", "postgresql://plant/ledger", "no url", ""])
-def test_a_url_that_is_no_sqlite_file_is_bad_input(bad):
+@pytest.mark.parametrize(
+    "bad", ["sqlite://", "sqlite:///:memory:", "postgresql://plant/ledger", "mysql://a/b", "no url", ""]
+)
+def test_a_url_that_names_no_ledger_is_bad_input(bad):
     with pytest.raises(InputError):
         LedgerWriter(bad)
 
 
 def test_a_password_is_not_shown():
-    with pytest.raises(InputError) as caught:
-        LedgerWriter("postgresql://inspector:secret@plant/ledger")
-    assert "secret" not in str(caught.value)
+    for url in ("postgresql://inspector:secret@plant/ledger", "postgresql+psycopg://inspector:secret@plant:port/x"):
+        with pytest.raises(InputError) as caught:
+            LedgerWriter(url)
+        assert "secret" not in str(caught.value)
 
 
 def test_a_folder_or_an_impossible_path_is_bad_input(tmp_path):

@@ -1,10 +1,16 @@
 """The report adds up, and its percentiles are those of the parts."""
 
+from datetime import datetime
+from itertools import pairwise
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from line_inspector.messages import Reason
 from line_inspector.records.report import HOPS, Latency, report
+from line_inspector.records.shift import shift_period
+from line_inspector.records.timeline import MOST_SPANS, span_width_ns, timeline
 
 MS = 1_000_000
 
@@ -51,3 +57,44 @@ def test_a_decision_after_the_deadline_is_late(make_record):
 def test_an_empty_ledger_has_no_times():
     found = report([])
     assert (found.triggers, found.first_wall_ns, found.last_wall_ns, found.latency_ms) == (0, None, None, {})
+
+
+def test_a_row_that_was_accepted_for_no_good_reason_does_not_add_up(make_record):
+    assert report([make_record("p")]).balanced
+    assert not report([make_record("p", reason=Reason.ANOMALY)]).balanced
+    assert not report([make_record("p", accepted=False)]).balanced
+
+
+@given(numbers=st.sets(st.integers(0, 60), min_size=2))
+def test_numbers_that_no_row_has_are_counted_within_each_run(make_record, numbers):
+    records = [make_record(f"top-{run}-{i:06d}") for run in ("a", "b") for i in numbers]
+    expected = 2 * (max(numbers) - min(numbers) + 1 - len(numbers))
+    assert report([*records, make_record("plain"), make_record("x-y")]).missing_numbers == expected
+
+
+@given(st.lists(st.integers(0, 10**15), min_size=1))
+def test_every_part_lies_in_one_span_of_the_timeline(make_record, walls):
+    records = [make_record(f"p{i}", trigger_wall_ns=wall) for i, wall in enumerate(walls)]
+    width_ns = span_width_ns(min(walls), max(walls))
+    spans = timeline(records, width_ns)
+    assert len(spans) <= MOST_SPANS
+    assert sum(span.accepted + span.rejected for span in spans) == len(walls)
+    assert [span.begin_wall_ns for span in spans] == sorted({span.begin_wall_ns for span in spans})
+    assert all(b.begin_wall_ns - a.begin_wall_ns == width_ns for a, b in pairwise(spans))
+
+
+@pytest.mark.parametrize(
+    ("times", "now", "begin", "end"),
+    [
+        ("06:00-14:00", "2026-03-02 09:00", "2026-03-02 06:00", "2026-03-02 14:00"),
+        ("06:00-14:00", "2026-03-02 20:00", "2026-03-02 06:00", "2026-03-02 14:00"),
+        ("06:00-14:00", "2026-03-02 05:59", "2026-03-01 06:00", "2026-03-01 14:00"),
+        ("22:00-06:00", "2026-03-02 03:00", "2026-03-01 22:00", "2026-03-02 06:00"),
+        ("22:00-06:00", "2026-03-02 22:00", "2026-03-02 22:00", "2026-03-03 06:00"),
+        ("16:00-00:00", "2026-03-02 23:00", "2026-03-02 16:00", "2026-03-03 00:00"),
+    ],
+)
+def test_the_latest_shift_that_has_begun(times, now, begin, end):
+    found = shift_period(times, None, datetime.fromisoformat(now))
+    assert [f"{at:%Y-%m-%d %H:%M}" for at in found] == [begin, end]
+    assert shift_period(times, found[0].date(), datetime.fromisoformat("2030-01-01")) == found

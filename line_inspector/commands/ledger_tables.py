@@ -1,0 +1,61 @@
+"""The shift report as text for people, and as a table over time for a spreadsheet."""
+
+import csv
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from line_inspector.records.report import Report
+    from line_inspector.records.timeline import Span
+
+
+def print_tables(console: Console, line: str, found: "Report") -> None:
+    """Counts, whether they add up, and latencies."""
+    counts = Table("parts", "", title=f"Ledger of line {line}", title_justify="left")
+    counts.columns[1].justify = "right"
+    counts.add_row("triggers", str(found.triggers))
+    counts.add_row("accepted", str(found.accepted))
+    counts.add_row("rejected", str(found.rejected))
+    for reason, count in found.by_reason.items():
+        counts.add_row(f"  {reason}", str(count))
+    counts.add_row("decided after the deadline", str(found.late_decisions))
+    counts.add_row("numbers without a row", str(found.missing_numbers))
+    console.print(counts)
+    equation = f"{found.triggers} triggers = {found.accepted} accepted + {found.rejected} rejected"
+    console.print(equation if found.balanced else f"does NOT add up: {equation}", highlight=False)
+    if found.first_wall_ns is None or found.last_wall_ns is None:
+        return
+    console.print(
+        f"from {_local(found.first_wall_ns):%Y-%m-%d %H:%M:%S} to {_local(found.last_wall_ns):%Y-%m-%d %H:%M:%S}"
+    )
+    latencies = Table("latency in ms", "parts", "p50", "p90", "p99", "max")
+    for column in latencies.columns[1:]:
+        column.justify = "right"
+    for name, hop in found.latency_ms.items():
+        times = (f"{value:.1f}" for value in (hop.p50, hop.p90, hop.p99, hop.max))
+        latencies.add_row(name.replace("_", " "), str(hop.count), *times)
+    console.print(latencies)
+
+
+def write_table(path: Path, spans: Sequence["Span"]) -> None:
+    """Writes CSV: a row for each span of time, and the total; a column for each reject reason. Raises OSError."""
+    reasons = sorted({reason for span in spans for reason in span.by_reason})
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["from", "triggers", "accepted", "rejected", *reasons])
+        total = [0] * (3 + len(reasons))
+        for span in spans:
+            counts = [span.accepted + span.rejected, span.accepted, span.rejected]
+            counts += [span.by_reason[reason] for reason in reasons]
+            total = [sum(pair) for pair in zip(total, counts, strict=True)]
+            rows.writerow([_local(span.begin_wall_ns).isoformat(), *counts])
+        rows.writerow(["total", *total])
+
+
+def _local(wall_ns: int) -> datetime:
+    return datetime.fromtimestamp(wall_ns / 1e9).astimezone()

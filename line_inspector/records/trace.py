@@ -1,0 +1,50 @@
+"""All that the ledger knows of one part: its decision, the time of every hop, and where its images lie."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from line_inspector.messages import PartRecord
+from line_inspector.records.reading import reading
+from line_inspector.records.schema import archive_files, parts, record_of, storable
+
+HOPS = ("captured", "inference_start", "inference_end", "verdict", "decided", "deadline", "gate")
+
+
+@dataclass(frozen=True)
+class PartTrace:
+    """`image` and `heat` are None for a part of which none was kept; with `retired_wall_ns`, they are gone.
+
+    `number` and `hash` are its place in the ledger's chain; None for a part from before there was one.
+    """
+
+    record: PartRecord
+    number: int | None
+    hash: str | None
+    image: Path | None
+    heat: Path | None
+    retired_wall_ns: int | None
+    retired_why: str | None
+
+    @property
+    def times_ms(self) -> dict[str, float | None]:
+        """Milliseconds since the trigger of every hop in HOPS; None for one that the part did not make."""
+        times_ns = {name: getattr(self.record, f"{name}_ns") for name in HOPS}
+        start_ns = self.record.trigger_ns
+        return {name: None if at_ns is None else (at_ns - start_ns) / 1e6 for name, at_ns in times_ns.items()}
+
+
+def trace(ledger_url: str, archive_dir: Path, part_id: str) -> PartTrace | None:
+    """The part, or None when the ledger does not know it. Raises InputError as `read_parts` does."""
+    part_id = storable(part_id)
+    with reading(ledger_url) as connection:
+        row = connection.execute(select(parts).where(parts.c.part_id == part_id)).mappings().first()
+        found = connection.execute(select(archive_files).where(archive_files.c.part_id == part_id)).mappings().first()
+    if row is None:
+        return None
+    record = record_of({name: row[name] for name in PartRecord.__struct_fields__})
+    if found is None:
+        return PartTrace(record, row["number"], row["hash"], None, None, None, None)
+    image, heat = (archive_dir / name if name else None for name in (found["image_path"], found["heat_path"]))
+    return PartTrace(record, row["number"], row["hash"], image, heat, found["retired_wall_ns"], found["retired_why"])
