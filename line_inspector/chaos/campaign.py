@@ -41,6 +41,7 @@ class Campaign:
         for name in _rounds(names, self._order):
             if self._stop.is_set or self.not_possible.keys() >= set(names):
                 return
+            restarts = self._restarts()
             try:
                 blow = self._strike(name)
             except NotPossible as e:
@@ -49,7 +50,7 @@ class Campaign:
             self.not_possible.pop(name, None)
             if self._recover(blow) is None:
                 return
-            yield replace(blow, until_ns=time.monotonic_ns())
+            yield replace(blow, until_ns=time.monotonic_ns(), restarts=self._restarts() - restarts)
             if time.monotonic() > end_s:
                 return
 
@@ -105,6 +106,9 @@ class Campaign:
     def _tend_s(self, seconds: float) -> None:
         end_s = time.monotonic() + seconds
         self._victim.supervisor.tend_until(lambda: time.monotonic() > end_s, seconds + 1, self._stop)
+
+    def _restarts(self) -> int:
+        return sum(item.restarts for item in self._victim.supervisor.processes)
 
     def _require_world(self) -> None:
         for world in self._victim.world_processes:

@@ -2,19 +2,21 @@
 
 import json
 import statistics
-import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from line_inspector.chaos.judge import Blow, Count, Evidence, Outcome, outcome, total
 from line_inspector.config import NS_PER_MS, Line
 from line_inspector.training.machine import describe_machine
 
-COLUMNS = ("fault", "in flight", "uninspected", "defective", "gaps", "unseen", "safe ms", "service ms")
-WIDTHS = (18, 10, 12, 10, 5, 7, 8, 11)
+COUNTED = ("uninspected_accepted", "defective_accepted", "ledger_gaps", "unseen_rejected")
+COUNTS = ("uninspected", "defective", "gaps", "unseen")
+COLUMNS = ("fault", "in flight", *COUNTS, "safe ms", "service ms")
+SUMMED_COLUMNS = ("fault", "times", *COUNTS, "safe ms", "service ms", "worst")
+WIDTHS = (18, 10, 12, 10, 5, 7, 8, 11, 7)
 
 
 class Report:
@@ -24,11 +26,9 @@ class Report:
         self.not_possible: dict[str, str] = {}
         self._line, self._seed, self._model, self._as_json = line, seed, model, as_json
         self._console = Console(highlight=False)
-        self._began_s = time.monotonic()
 
     def begin(self) -> None:
         """Faults come from now on."""
-        self._began_s = time.monotonic()
         if not self._as_json:
             self._console.print(_padded(COLUMNS), style="bold", soft_wrap=True)
 
@@ -47,7 +47,9 @@ class Report:
         if self._as_json:
             print(json.dumps(self._document(outcomes, count, minutes, interrupted), indent=2))
         else:
-            self._console.print(_table(outcomes))
+            self._console.print(f"\n{_padded(SUMMED_COLUMNS)}", style="bold", soft_wrap=True)
+            for row in _summed(outcomes):
+                self._console.print(_padded(row), soft_wrap=True)
             self._console.print("\n".join(self._words(outcomes, count, minutes)), soft_wrap=True)
         return count.faultless
 
@@ -77,14 +79,21 @@ class Report:
             f"Accepted uninspected: {count.uninspected_accepted} (must be 0). Defective and accepted because of a"
             f" fault: {count.defective_accepted} (must be 0). Ledger gaps: {count.ledger_gaps} (must be 0).",
             f"Safe again after {worst_ms:.0f} ms at worst (a part must be decided within {self._deadline_ms:.0f} ms);"
-            f" in full service after {'-' if service is None else f'{service:.0f}'} ms in the median.",
+            f" in full service after {_or_dash(service)} ms in the median.",
             f"Defective parts that the model let pass, fault or no fault: {count.missed_by_model}.",
+            *_surprises(outcomes),
             *(f"Not done: {name}: {why}." for name, why in self.not_possible.items()),
         ]
 
     @property
     def _deadline_ms(self) -> float:
         return min(self._line.deadline_ns(camera) for camera in self._line.cameras) / NS_PER_MS
+
+
+def _surprises(outcomes: list[Outcome]) -> Iterator[str]:
+    for found in outcomes:
+        if found.restarts > found.name.startswith("kill_"):
+            yield f"{found.name} ({found.detail}): {found.restarts} processes had to be started again."
 
 
 def _flat(found: Outcome) -> dict[str, Any]:
@@ -100,39 +109,25 @@ def _median_service(outcomes: list[Outcome]) -> float | None:
 
 def _cells(found: Outcome) -> tuple[str, ...]:
     count = found.count
-    numbers = (
-        found.parts_in_flight, count.uninspected_accepted, count.defective_accepted, count.ledger_gaps,
-        count.unseen_rejected,
-    )  # fmt: skip
-    service = "-" if found.service_after_ms is None else f"{found.service_after_ms:.0f}"
-    return (found.name, *map(str, numbers), f"{found.safe_after_ms:.0f}", service)
+    numbers = (found.parts_in_flight, *(getattr(count, key) for key in COUNTED))
+    return (found.name, *map(str, numbers), f"{found.safe_after_ms:.0f}", _or_dash(found.service_after_ms))
+
+
+def _summed(outcomes: list[Outcome]) -> Iterator[tuple[str, ...]]:
+    """One row for each kind of fault."""
+    for name in sorted({found.name for found in outcomes}):
+        own = [found for found in outcomes if found.name == name]
+        served_ms = [found.service_after_ms for found in own if found.service_after_ms is not None]
+        sums = (sum(getattr(found.count, key) for found in own) for key in COUNTED)
+        safe_ms = max(found.safe_after_ms for found in own)
+        worst_ms = max(served_ms) if len(served_ms) == len(own) else None
+        yield name, str(len(own)), *map(str, sums), f"{safe_ms:.0f}", _or_dash(_median_service(own)), _or_dash(worst_ms)
 
 
 def _padded(cells: tuple[str, ...]) -> str:
-    first, *others = zip(cells, WIDTHS, strict=True)
+    first, *others = zip(cells, WIDTHS, strict=False)
     return first[0].ljust(first[1]) + "".join(cell.rjust(width) for cell, width in others)
 
 
-def _table(outcomes: list[Outcome]) -> Table:
-    """One row for each kind of fault."""
-    columns = ("fault", "times", "parts", "uninspected", "defective", "gaps", "unseen", "safe ms, worst")
-    table = Table(*columns, "service ms, median", "worst", title="Faults", title_justify="left")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for name in sorted({found.name for found in outcomes}):
-        own = [found for found in outcomes if found.name == name]
-        served = [found.service_after_ms for found in own if found.service_after_ms is not None]
-        median = _median_service(own)
-        sums = [
-            sum(getattr(found.count, key) for found in own)
-            for key in ("parts", "uninspected_accepted", "defective_accepted", "ledger_gaps", "unseen_rejected")
-        ]
-        table.add_row(
-            name,
-            str(len(own)),
-            *map(str, sums),
-            f"{max(found.safe_after_ms for found in own):.0f}",
-            "-" if median is None else f"{median:.0f}",
-            f"{max(served):.0f}" if len(served) == len(own) else "-",
-        )
-    return table
+def _or_dash(number: float | None) -> str:
+    return "-" if number is None else f"{number:.0f}"
