@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from line_inspector.chaos.scratch import scratch_folder
+from line_inspector.errors import InputError
 from line_inspector.line_file import read_line_file
 
 EXIT_INTERRUPTED = 128 + signal.SIGINT
@@ -36,12 +37,19 @@ def chaos(
     """
     signal.signal(signal.SIGTERM, _interrupt)
     seed = secrets.randbelow(LARGEST_SEED) if seed is None else seed
+    if evidence and evidence.exists():
+        raise InputError("is there already", f"--evidence {evidence}", "Name a new folder")
     try:
         given = read_line_file(line_file)
         with scratch_folder(given.current_model_path.resolve()) as scratch:
-            from line_inspector.commands.chaos_show import show  # now: it starts threads, see scratch.py
+            from line_inspector.chaos.catalogue import chosen  # not before: it brings threads, see scratch.py
 
-            code = show(given, scratch, fault or [], minutes, seed, as_json, evidence)
+            names = chosen(fault or [])
+            from line_inspector.commands.chaos_show import (
+                show,
+            )  # takes seconds, which a misspelt name need not wait for
+
+            code = show(given, scratch, names, minutes, seed, as_json, evidence)
     except KeyboardInterrupt:  # until the stations start; from then on, they are stopped in order
         code = None
     if code is None:

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 from line_inspector.chaos.campaign import Campaign
-from line_inspector.chaos.catalogue import chosen
 from line_inspector.chaos.judge import Blow
 from line_inspector.chaos.scratch import Scratch
 from line_inspector.chaos.scratch_line import scratch_line, stands_in
@@ -26,15 +25,12 @@ EXIT_BROKEN_PROMISE = 1
 
 
 def show(
-    given: Line, scratch: Scratch, faults: list[str], minutes: float, seed: int, as_json: bool, evidence: Path | None
+    given: Line, scratch: Scratch, names: list[str], minutes: float, seed: int, as_json: bool, evidence: Path | None
 ) -> int | None:
     """The exit code; None when told to stop before the first fault was over.
 
     Raises InputError, and KeyboardInterrupt as long as no station has been started.
     """
-    names = chosen(faults)
-    if evidence and evidence.exists():
-        raise InputError("is there already", f"--evidence {evidence}", "Name a new folder")
     line = scratch_line(given, scratch.disk, scratch.cable, seed)
     require_startable(line)
     report = Report(line, seed, _put_model_into_service(given, line, scratch), as_json)
