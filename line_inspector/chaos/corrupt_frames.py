@@ -44,7 +44,7 @@ class CorruptFrames:
         if rng.random() < 0.5:
             place, size = start + rng.randrange(HEADER_BYTES), 1
         else:
-            place = start + rng.randrange(geometry.stride_bytes)
+            place = start + int(geometry.stride_bytes * rng.random() ** 3)  # slots are larger than their frames
             size = min(rng.randint(1, LONGEST_RUN_BYTES), start + geometry.stride_bytes - place)
         with suppress(OSError), (SHM / match[0]).open("r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
             memory[place : place + size] = rng.randbytes(size)

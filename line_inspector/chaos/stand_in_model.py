@@ -15,7 +15,7 @@ from line_inspector.training.options import TrainingOptions
 from line_inspector.training.progress import show_progress
 
 GOOD_PARTS = 60
-STEPS = 60
+STEPS = 150
 SIDE_PX = 128
 FIRST_SEED = 2**31  # the world draws smaller ones, so that no part on the belt was trained on
 OPTIONS = TrainingOptions(architecture=Architecture(image_size_px=SIDE_PX, patches_per_side=4), false_reject_rate=0.1)

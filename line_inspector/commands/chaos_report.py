@@ -13,6 +13,7 @@ from line_inspector.config import NS_PER_MS, Line
 from line_inspector.training.machine import describe_machine
 
 COUNTED = ("uninspected_accepted", "defective_accepted", "ledger_gaps", "unseen_rejected")
+KEYS_FIRST = ("name", "parts_in_flight", *COUNTED[:3], "safe_after_ms", "service_after_ms")
 COUNTS = ("uninspected", "defective", "gaps", "unseen")
 COLUMNS = ("fault", "in flight", *COUNTS, "safe ms", "service ms")
 SUMMED_COLUMNS = ("fault", "times", *COUNTS, "safe ms", "service ms", "worst")
@@ -99,7 +100,8 @@ def _surprises(outcomes: list[Outcome]) -> Iterator[str]:
 def _flat(found: Outcome) -> dict[str, Any]:
     document = asdict(found)
     document |= document.pop("count")
-    return {key: round(value, 1) if isinstance(value, float) else value for key, value in document.items()}
+    keys = [*KEYS_FIRST, *(key for key in document if key not in KEYS_FIRST)]
+    return {key: round(document[key], 1) if isinstance(document[key], float) else document[key] for key in keys}
 
 
 def _median_service(outcomes: list[Outcome]) -> float | None:

@@ -1,6 +1,7 @@
 """The single faults, where they can be looked at without a whole line."""
 
 import random
+import re
 import sqlite3
 import subprocess
 import sys
@@ -26,11 +27,21 @@ from line_inspector.messages import MalformedMessage
 from line_inspector.records.ledger import LedgerWriter
 from stations import STATIONS
 
+RELIABILITY = Path(__file__).parents[2] / "docs" / "reliability.md"
 CONFIG = Path(__file__).parents[2] / "config"
 
 
 def test_every_station_is_killed_and_frozen() -> None:
     assert {f"{deed}_{kind.name}" for deed in ("kill", "freeze") for kind in STATIONS} < CATALOGUE.keys()
+
+
+def test_the_table_in_the_docs_is_that_of_the_code() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\D[^|]+) \| ([^|]+) \|$", RELIABILITY.read_text(), re.MULTILINE)
+    told = {name: (meaning, how_long) for name, meaning, how_long in rows}
+    for name, row in CATALOGUE.items():
+        course = row.course
+        how_long = f"{course.shortest_s:g} to {course.longest_s:g} s" if course.longest_s else "a blow"
+        assert told[name] == (row.meaning, how_long)
 
 
 def test_an_unknown_fault_is_refused_with_the_known_ones() -> None:
