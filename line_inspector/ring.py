@@ -1,8 +1,10 @@
 """Frames of one camera in POSIX shared memory: one writer, any number of readers, no locks.
 
 Each slot starts with a generation that is odd while the writer is inside (a sequence lock); a reader compares it with
-the generation it was promised, before and after it looks. The segment's name carries camera, epoch and geometry, so a
-restarted camera never meets an old reader. Segments are mapped directly: before Python 3.13
+the generation it was promised, before and after it looks, and the checksum that the writer took of the frame with that
+of the pixels it finds. The writer knows generations and deadlines itself and reads nothing back, so no damage in the
+segment can stop it. The segment's name carries camera, epoch and geometry, so a restarted camera never meets an old
+reader. Segments are mapped directly: before Python 3.13
 multiprocessing.shared_memory unlinks a segment when any process that attached to it exits.
 """
 
@@ -30,11 +32,11 @@ FINGERPRINT_ROWS = 16
 _HEADER = np.dtype(
     [
         ("generation", "<u8"),
-        ("deadline_ns", "<i8"),
         ("height", "<u4"),
         ("width", "<u4"),
         ("channels", "<u4"),
         ("part_crc", "<u4"),
+        ("fingerprint", "<u4"),
     ]
 )
 _HEADER_BYTES = 64
@@ -81,25 +83,28 @@ class RingWriter:
         self._geometry = geometry
         self._memory = _create(self.name, geometry.slots * geometry.stride_bytes)
         self._next = 0
+        self._generations = [0] * geometry.slots
+        self._held_until_ns = [0] * geometry.slots
 
     def write(self, frame: Frame, part_id: str, deadline_ns: int, keep_ns: int, now_ns: int) -> SlotRef:
         """Copies the frame into the next slot. Raises RingOverrun, or ValueError when the frame is too large."""
         if frame.nbytes > self._geometry.slot_bytes:
             raise ValueError(f"frame of {frame.nbytes} bytes in slots of {self._geometry.slot_bytes}")
-        header, pixels = _slot(self._memory, self._geometry, self._next)
-        if int(header["deadline_ns"]) > now_ns:
-            raise RingOverrun(f"slot {self._next} is in use")
-        generation = int(header["generation"])
-        header["generation"] = generation + 1 + generation % 2  # odd: being written
-        header["deadline_ns"] = deadline_ns + keep_ns
+        slot = self._next
+        if self._held_until_ns[slot] > now_ns:
+            raise RingOverrun(f"slot {slot} is in use")
+        header, pixels = _slot(self._memory, self._geometry, slot)
+        generation = self._generations[slot] + 2
+        header["generation"] = generation - 1  # odd: being written
         header["height"], header["width"] = frame.shape[:2]
         header["channels"] = frame.shape[2] if frame.ndim == 3 else 1
         header["part_crc"] = zlib.crc32(part_id.encode())
+        header["fingerprint"] = fingerprint(frame)
         np.copyto(pixels[: frame.nbytes].reshape(frame.shape), frame)
-        header["generation"] += 1
-        slot = self._next
+        header["generation"] = generation
+        self._generations[slot], self._held_until_ns[slot] = generation, deadline_ns + keep_ns
         self._next = (slot + 1) % self._geometry.slots
-        return SlotRef(ring=self.name, slot=slot, generation=int(header["generation"]))
+        return SlotRef(ring=self.name, slot=slot, generation=generation)
 
     def close(self) -> None:
         """Removes the segment's name; readers that have it mapped keep their view."""
@@ -120,12 +125,14 @@ class RingReader:
         size = shape[0] * shape[1] * shape[2]
         if not 0 < size <= pixels.size or shape[2] not in (1, 3):
             raise TornFrame(f"slot {ref.slot} of {ref.ring} has an impossible shape {shape}")
-        frame = pixels[:size].reshape(shape)
-        return frame[:, :, 0] if shape[2] == 1 else frame
+        frame = pixels[:size].reshape(shape[: 2 if shape[2] == 1 else 3])
+        if fingerprint(frame) != int(header["fingerprint"]):
+            raise TornFrame(f"slot {ref.slot} of {ref.ring} holds other pixels than the camera wrote")
+        return frame
 
     def check(self, ref: SlotRef, part_id: str) -> None:
         """Raises TornFrame unless the slot still holds that very frame."""
-        _require(self._slot(ref)[0], ref, part_id)
+        self.view(ref, part_id)
 
     def copy(self, ref: SlotRef, part_id: str) -> Frame:
         """The frame, copied, and whole. Raises TornFrame."""

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,8 +71,19 @@ class Supervisor:
     when decision and all cameras are alive: triggers that wait for a starting station would be late.
     """
 
-    def __init__(self, line: Line, line_file: Path, *, with_world: bool, log_file: Path | None = None) -> None:
-        """Output of the processes goes to `log_file`, or to this process's own standard error."""
+    def __init__(
+        self,
+        line: Line,
+        line_file: Path,
+        *,
+        with_world: bool,
+        log_file: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Output of the processes goes to `log_file`, or to this process's own standard error.
+
+        `environment` is added to this process's own.
+        """
         self.processes = [*_stations(line, line_file), *([_world(line_file)] if with_world else [])]
         self.alive: dict[str, Health] = {}
         self._needed_by_world = {"decision", *(f"capture.{camera}" for camera in line.cameras)}
@@ -82,7 +93,7 @@ class Supervisor:
         self._log_file = log_file
         self._output = log_file.open("ab") if log_file else None
         threads = {"OPENCV_FOR_THREADS_NUM": "1", "OMP_NUM_THREADS": str(line.inference.threads)}
-        self._environment = {**os.environ, **threads, SUPERVISOR_PID: str(os.getpid())}
+        self._environment = {**os.environ, **(environment or {}), **threads, SUPERVISOR_PID: str(os.getpid())}
 
     def tend(self) -> None:
         """Starts what is not running. Raises InputError when a station that parts need refuses its first start."""

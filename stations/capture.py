@@ -12,6 +12,7 @@ from line_inspector.images import Frame
 from line_inspector.messages import Announcement, Fault, FrameReady, Reason, Trigger
 from line_inspector.ring import Geometry, RingOverrun, RingWriter, remove_orphans, slots_needed
 from line_inspector.streams import ANNOUNCEMENTS, FAULTS, FRAMES, SHOTS, TRIGGERS
+from line_inspector.wall_clock import wall_ns
 
 REMEMBERED_PARTS = 100_000
 LAST_ACKNOWLEDGEMENT_NS = 3_000_000_000
@@ -36,7 +37,7 @@ class RateSource:
     def __init__(self, camera: str, settings: RateTrigger) -> None:
         self._camera = camera
         self._period_ns = int(1e9 / settings.rate_hz)
-        self._run = f"{time.time_ns() // 1_000_000:x}"
+        self._run = f"{wall_ns() // 1_000_000:x}"
         self._number = 0
         self._next_ns = time.monotonic_ns()
 
@@ -124,7 +125,7 @@ class Capture:
                 part_id=trigger.part_id,
                 camera=self._name,
                 trigger_ns=trigger.trigger_ns,
-                trigger_wall_ns=time.time_ns() - (now_ns - trigger.trigger_ns),
+                trigger_wall_ns=wall_ns() - (now_ns - trigger.trigger_ns),
                 deadline_ns=trigger.trigger_ns + line.deadline_ns(self._name),
                 gate_ns=trigger.trigger_ns + line.travel_ns(self._name),
             ),

@@ -138,6 +138,43 @@ def test_a_slot_whose_writer_is_inside_or_died_there_is_torn(line: str) -> None:
             reader.copy(promised, "a")
 
 
+def scribble(line: str, place: int, data: bytes) -> None:
+    """Writes over the segment, as a program gone wild would."""
+    with segments(line)[0].open("r+b") as memory:
+        memory.seek(place)
+        memory.write(data)
+
+
+@pytest.mark.parametrize("damage", [b"\x00", b"\x7f", b"\xff"])
+def test_a_damaged_header_stops_no_writer(line: str, damage: bytes) -> None:
+    """A deadline or a generation read back from there could block the camera for ever."""
+    writer, reader = RingWriter(line, "top", SMALL), RingReader()
+    for n in range(2 * SMALL.slots):
+        for slot in range(SMALL.slots):
+            scribble(line, slot * SMALL.stride_bytes, damage * 64)
+        ref = write(writer, n, f"p{n}")
+        assert reader.copy(ref, f"p{n}")[0, 0] == n
+
+
+def test_pixels_that_the_camera_did_not_write_are_torn(line: str) -> None:
+    writer, reader = RingWriter(line, "top", SMALL), RingReader()
+    ref = write(writer, 1, "a")
+    reader.view(ref, "a")
+    scribble(line, 64 + 5, b"\x02")
+    for look in (reader.view, reader.check, reader.copy):
+        with pytest.raises(TornFrame, match="other pixels"):
+            look(ref, "a")
+
+
+@pytest.mark.parametrize("place", range(0, 28, 4))
+def test_no_damage_in_a_header_gives_another_frame(line: str, place: int) -> None:
+    writer, reader = RingWriter(line, "top", SMALL), RingReader()
+    ref = write(writer, 1, "a")
+    scribble(line, place, b"\x00\x00\x00\x01")
+    with pytest.raises(TornFrame):
+        reader.view(ref, "a")
+
+
 def replace_generation(ref: SlotRef, add: int) -> SlotRef:
     return SlotRef(ring=ref.ring, slot=ref.slot, generation=ref.generation + add)
 

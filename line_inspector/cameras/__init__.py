@@ -14,11 +14,11 @@ def build_camera(settings: config.CameraSource) -> Camera:
     """The camera that `settings` describe, open and ready to shoot. Raises InputError where it cannot be."""
     match settings:
         case config.FolderCamera():
-            return FolderCamera(settings.path)
+            return FolderCamera(settings.path, settings.cable)
         case config.VideoCamera():
             return VideoCamera(settings.path, settings.loop)
         case config.SimulatedCamera():
-            return SimulatedCamera(settings.product, settings.width_px, settings.height_px)
+            return SimulatedCamera(settings.product, settings.width_px, settings.height_px, settings.cable)
         case config.GenicamCamera():
             return _genicam(settings)
 

@@ -3,6 +3,7 @@
 from itertools import cycle
 from pathlib import Path
 
+from line_inspector.cameras.cable import Cable
 from line_inspector.cameras.camera import CameraFault
 from line_inspector.errors import InputError
 from line_inspector.images import Frame, list_images, read_image
@@ -15,11 +16,13 @@ class FolderCamera:
     Without a folder it shows only what the scene names. Raises InputError for a folder that is missing or empty.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, cable: Path | None = None) -> None:
+        self._cable = Cable(cable)
         self._round = cycle(list_images(path)) if path is not None else None
 
     def shoot(self, scene: Scene) -> Frame:
         """The next picture. A file that cannot be used is a `bad_frame`; the one after it is tried at the next shot."""
+        self._cable.require()
         try:
             return read_image(self._next_file(scene))
         except InputError as e:

@@ -7,7 +7,15 @@ from pydantic import Field
 from line_inspector.config.section import FilePath, Name, Section
 
 
-class FolderCamera(Section):
+class CabledSection(Section):
+    """A camera that is none, with a cable that can be unplugged all the same."""
+
+    cable: FilePath | None = Field(
+        None, description="a file that stands for its cable: while it is missing, every part is camera_down"
+    )
+
+
+class FolderCamera(CabledSection):
     """Images of a folder instead of a camera."""
 
     kind: Literal["folder"]
@@ -34,7 +42,7 @@ class GenicamCamera(Section):
     fetch_timeout_ms: int = Field(200, ge=1, le=60_000, description="longest wait for a frame after the trigger")
 
 
-class SimulatedCamera(Section):
+class SimulatedCamera(CabledSection):
     """Renders a product: varied pose, light and texture, and defects whose masks are known."""
 
     kind: Literal["simulated"]

@@ -5,7 +5,6 @@ import logging
 import os
 import pwd
 import socket
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 
@@ -14,6 +13,7 @@ from sqlalchemy import Connection, select
 
 from line_inspector.records.chain import AUDIT_FIELDS, chained, head_of
 from line_inspector.records.schema import audit, storable
+from line_inspector.wall_clock import wall_ns
 
 SETTINGS = "line.configure"
 
@@ -34,7 +34,7 @@ class Change(msgspec.Struct, frozen=True):
 
 def change(action: str, subject: str, old: str, new: str) -> Change:
     """A change made now, by whoever runs this process."""
-    return Change(uuid.uuid4().hex, time.time_ns(), who(), action, subject, old, new)
+    return Change(uuid.uuid4().hex, wall_ns(), who(), action, subject, old, new)
 
 
 def who() -> str:

@@ -25,6 +25,7 @@ from line_inspector.records.free_space import BYTES_PER_MB, free_mb
 from line_inspector.records.inventory import take_inventory
 from line_inspector.records.outage import Outage
 from line_inspector.records.schema import archive_files
+from line_inspector.wall_clock import wall_ns
 
 SWEEP_S = 10.0
 AGE_S = 600.0  # old images go in few groups, so that the audit table keeps few rows of it
@@ -80,7 +81,7 @@ class Sweeper:
             if not victims:
                 return False
             ids = [row["part_id"] for row in victims]
-            retirement = {"retired_wall_ns": time.time_ns(), "retired_why": why}
+            retirement = {"retired_wall_ns": wall_ns(), "retired_why": why}
             connection.execute(update(archive_files).where(archive_files.c.part_id.in_(ids)).values(retirement))
             retired = change("archive.retire", f"{len(ids)} images", f"{ids[0]} to {ids[-1]}", why)
             append_changes(connection, [retired])
@@ -189,13 +190,13 @@ class SteadyClock:
     """The wall clock, for as long as it runs as the monotonic one does: a jump must not age every image at once."""
 
     def __init__(self) -> None:
-        self._offset_ns = time.time_ns() - time.monotonic_ns()
+        self._offset_ns = wall_ns() - time.monotonic_ns()
 
     def wall_ns(self) -> int | None:
         """Unix time; None when the clock has been set by more than an hour since the start."""
-        wall_ns = time.time_ns()
-        step_ns = wall_ns - time.monotonic_ns() - self._offset_ns
-        return wall_ns if abs(step_ns) < LARGEST_CLOCK_STEP_NS else None
+        now_ns = wall_ns()
+        step_ns = now_ns - time.monotonic_ns() - self._offset_ns
+        return now_ns if abs(step_ns) < LARGEST_CLOCK_STEP_NS else None
 
 
 def _remove_empty_days(folders: Iterable[Path]) -> None:

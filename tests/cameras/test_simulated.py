@@ -1,3 +1,6 @@
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 
@@ -28,3 +31,16 @@ def test_a_scene_it_cannot_draw_is_a_bad_frame(scene: Scene) -> None:
 def test_unknown_product_is_an_input_error() -> None:
     with pytest.raises(InputError, match="disc"):
         build_camera(config.SimulatedCamera(kind="simulated", product="dragon"))
+
+
+@pytest.mark.parametrize("kind", ["simulated", "folder"])
+def test_without_its_cable_the_camera_is_down_until_it_is_back(tmp_path: Path, kind: str) -> None:
+    cable, picture = tmp_path / "cable", tmp_path / "part.png"
+    cv2.imwrite(str(picture), np.zeros((64, 64), np.uint8))
+    sources = {"simulated": config.SimulatedCamera, "folder": config.FolderCamera}
+    camera = build_camera(sources[kind].model_validate({"kind": kind, "cable": cable}))
+    with pytest.raises(CameraFault) as fault:
+        camera.shoot(Scene(file=str(picture)))
+    assert fault.value.reason == "camera_down"
+    cable.touch()
+    assert camera.shoot(Scene(file=str(picture))).shape[:2] in ((64, 64), (256, 256))

@@ -1,0 +1,77 @@
+"""The line that is hurt: the given one, with gate and world in simulation and every file in a scratch folder."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from line_inspector.config import FolderCamera, Line, SimulatedCamera, SimulationSettings
+from line_inspector.line_file import parse_line
+from line_inspector.simulation.scenes import subjects
+
+ARCHIVE_MIN_FREE_MB = 64  # of the small disk
+STAND_IN_PX = 256
+LEAST_SIDE_PX = 64  # of a simulated camera
+
+
+def scratch_line(given: Line, data_dir: Path, cable: Path, seed: int) -> Line:
+    """The line with its files in `data_dir`. Raises InputError where the world has nothing to put before a camera.
+
+    Cameras, belt, deadlines, inference and records are the given ones. A camera that the world can show nothing to (a
+    real one, a video) is replaced by a simulated one: see `stands_in`.
+    """
+    document = given.model_dump(mode="json", exclude_none=True)
+    gate, simulation = given.decision.gate, given.simulation or SimulationSettings()
+    document["data_dir"] = str(data_dir)
+    document["decision"]["gate"] = {
+        "kind": "simulated",
+        "window_ms": gate.window_ms,
+        "heartbeat_timeout_ms": gate.heartbeat_timeout_ms,
+    }
+    document["records"] |= {"ledger": "ledger.sqlite", "archive_min_free_mb": ARCHIVE_MIN_FREE_MB}
+    document["overlay"] |= {"host": "127.0.0.1", "port": 0}
+    document["simulation"] = simulation.model_dump(mode="json", exclude_none=True) | {
+        "seed": seed,
+        "defective_share": simulation.defective_share or SimulationSettings().defective_share,
+    }
+    document["cameras"] = {name: _camera(given, name, document["cameras"][name], cable) for name in given.cameras}
+    line = parse_line(document, data_dir / "line.yaml")
+    assert line.simulation
+    for camera in line.cameras.values():
+        subjects(line.simulation, camera.source, random.Random(0))
+    return line
+
+
+def stands_in(given: Line, name: str) -> bool:
+    """Whether the camera is replaced by a simulated one; a model of the real product is then of no use."""
+    source = given.cameras[name].source
+    shown = given.simulation is not None and given.simulation.images is not None and isinstance(source, FolderCamera)
+    return not (shown or isinstance(source, SimulatedCamera))
+
+
+def world_line(line: Line, data_dir: Path) -> Line:
+    """The same line as the world knows it: with record and sockets in a folder of its own."""
+    return line.model_copy(update={"data_dir": data_dir})
+
+
+def write_line(line: Line, path: Path) -> Path:
+    """Writes the line file; returns its path."""
+    path.write_text(yaml.safe_dump(line.model_dump(mode="json", exclude_none=True), sort_keys=False), encoding="utf-8")
+    return path
+
+
+def _camera(given: Line, name: str, document: dict[str, Any], cable: Path) -> dict[str, Any]:
+    document = document | {"trigger": {"kind": "line"}}
+    if not stands_in(given, name):
+        return document | {"source": document["source"] | {"cable": str(cable)}}
+    settings = given.cameras[name]
+    width_px = max(LEAST_SIDE_PX, min(STAND_IN_PX, settings.max_width_px))
+    height_px = max(LEAST_SIDE_PX, min(STAND_IN_PX, settings.max_height_px))
+    return document | {
+        "source": {"kind": "simulated", "width_px": width_px, "height_px": height_px, "cable": str(cable)},
+        "max_width_px": max(LEAST_SIDE_PX, settings.max_width_px),
+        "max_height_px": max(LEAST_SIDE_PX, settings.max_height_px),
+        "channels": 3,
+        "exact_size": False,
+    }

@@ -1,0 +1,165 @@
+"""The single faults, where they can be looked at without a whole line."""
+
+import random
+import re
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from line_inspector import messages, wall_clock
+from line_inspector.chaos.campaign import _rounds
+from line_inspector.chaos.catalogue import CATALOGUE, chosen
+from line_inspector.chaos.corrupt_messages import EXAMPLES, malformed
+from line_inspector.chaos.jump_clock import set_clock_offset
+from line_inspector.chaos.lock_database import LockDatabase
+from line_inspector.chaos.scratch_line import scratch_line, stands_in, world_line, write_line
+from line_inspector.errors import InputError
+from line_inspector.line_file import parse_line, read_line_file
+from line_inspector.messages import MalformedMessage
+from line_inspector.records.ledger import LedgerWriter
+from stations import STATIONS
+
+RELIABILITY = Path(__file__).parents[2] / "docs" / "reliability.md"
+CONFIG = Path(__file__).parents[2] / "config"
+
+
+def test_every_station_is_killed_and_frozen() -> None:
+    assert {f"{deed}_{kind.name}" for deed in ("kill", "freeze") for kind in STATIONS} < CATALOGUE.keys()
+
+
+def test_the_table_in_the_docs_is_that_of_the_code() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\D[^|]+) \| ([^|]+) \|$", RELIABILITY.read_text(), re.MULTILINE)
+    told = {name: (meaning, how_long) for name, meaning, how_long in rows}
+    for name, row in CATALOGUE.items():
+        course = row.course
+        how_long = f"{course.shortest_s:g} to {course.longest_s:g} s" if course.longest_s else "a blow"
+        assert told[name] == (row.meaning, how_long)
+
+
+def test_an_unknown_fault_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(InputError, match="kill_decision"):
+        chosen(["kill_decison"])
+    assert chosen(["cut_gate", "cut_gate"]) == ["cut_gate"]
+    assert chosen([]) == list(CATALOGUE)
+
+
+def test_one_seed_is_one_order_and_no_fault_comes_again_before_all_have_come() -> None:
+    names = list(CATALOGUE)
+    first, again = (_rounds(names, random.Random(3)) for _ in range(2))
+    drawn = [next(first) for _ in range(3 * len(names))]
+    assert drawn == [next(again) for _ in drawn]
+    for start in range(0, len(drawn), len(names)):
+        assert set(drawn[start : start + len(names)]) == set(names)
+
+
+@given(st.sampled_from(list(EXAMPLES)), st.randoms(use_true_random=False))
+def test_a_malformed_message_is_none(kind: type[messages.Message], rng: random.Random) -> None:
+    with pytest.raises(MalformedMessage):
+        messages.decode(malformed(kind, rng), kind)
+
+
+def test_the_clock_of_who_looks_at_the_file_is_off_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour_ns = 3600 * 10**9
+    set_clock_offset(tmp_path / "clock", hour_ns)
+    assert abs(wall_clock.wall_ns() - time.time_ns()) < hour_ns / 2
+    monkeypatch.setenv(wall_clock.OFFSET_FILE, str(tmp_path / "clock"))
+    assert hour_ns * 0.9 < wall_clock.wall_ns() - time.time_ns() < hour_ns * 1.1
+    set_clock_offset(tmp_path / "clock", 0)
+    assert abs(wall_clock.wall_ns() - time.time_ns()) < hour_ns / 2
+
+
+FILL = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from line_inspector.chaos.scratch import scratch_folder
+with scratch_folder(Path("/nowhere")) as scratch:
+    if not scratch.small_disk:
+        sys.exit(77)
+    from line_inspector.chaos.fill_disk import FillDisk
+    journal = (scratch.disk / "journal").open("ab", buffering=0)
+    fault = FillDisk(SimpleNamespace(small_disk=scratch.small_disk))
+    fault.inject()
+    try:
+        journal.write(bytes(10_000))
+        print("written")
+    except OSError as e:
+        print(e.strerror)
+    fault.heal()
+    journal.write(bytes(10_000))
+    journal.close()
+    print(scratch.folder)
+"""
+
+
+def test_the_disk_is_full_until_it_is_not_and_leaves_nothing() -> None:
+    done = subprocess.run([sys.executable, "-c", FILL], capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode == 77:
+        pytest.skip("no disk can be mounted on this machine, neither as root nor in a user namespace")
+    assert done.returncode == 0, done.stderr
+    said, folder = done.stdout.splitlines()
+    assert said == "No space left on device"
+    assert not Path(folder).exists()
+    assert folder not in Path("/proc/mounts").read_text()
+
+
+def test_a_scratch_line_is_the_given_one_in_another_place(tmp_path: Path) -> None:
+    given = read_line_file(CONFIG / "demo.yaml")
+    line = scratch_line(given, tmp_path / "disk", tmp_path / "cable", seed=5)
+    assert line.belt == given.belt and line.inference == given.inference and line.cameras.keys() == given.cameras.keys()
+    assert line.deadline_ns("top") == given.deadline_ns("top")
+    assert line.simulation and given.simulation
+    assert line.simulation == given.simulation.model_copy(update={"seed": 5})
+    for path in (line.data_dir, line.journal_path, line.registry_dir, line.archive_dir, line.sockets_dir):
+        assert path.is_relative_to(tmp_path)
+    assert str(tmp_path) in line.ledger_url
+    written = write_line(world_line(line, tmp_path / "world"), tmp_path / "world.yaml")
+    world = read_line_file(written)
+    assert world.model_copy(update={"data_dir": line.data_dir}) == line
+    assert world.world_record_path == tmp_path / "world" / "world.jsonl"
+
+
+def test_a_real_camera_its_clock_and_its_ledger_are_left_out(tmp_path: Path) -> None:
+    document = yaml.safe_load((CONFIG / "demo.yaml").read_text())
+    document["cameras"]["top"] |= {
+        "source": {"kind": "video", "path": "/dev/video0"},
+        "trigger": {"kind": "rate", "rate_hz": 2},
+        "channels": 1,
+        "exact_size": True,
+        "max_width_px": 2000,
+        "max_height_px": 100,
+    }
+    document["records"] = {"ledger": "sqlite:////var/lib/real.sqlite"}
+    del document["simulation"]
+    given = parse_line(document, CONFIG / "demo.yaml")
+    line = scratch_line(given, tmp_path / "disk", tmp_path / "cable", seed=1)
+    assert stands_in(given, "top") and line.simulation and line.simulation.defective_share > 0
+    camera = line.cameras["top"]
+    assert (camera.source.kind, camera.source.width_px, camera.source.height_px) == ("simulated", 256, 100)
+    assert camera.trigger.kind == "line" and camera.channels == 3 and not camera.exact_size
+    assert line.ledger_url == f"sqlite:///{tmp_path}/disk/ledger.sqlite"
+
+
+def test_a_locked_database_takes_nothing(tmp_path: Path) -> None:
+    line = scratch_line(read_line_file(CONFIG / "demo.yaml"), tmp_path, tmp_path / "cable", seed=1)
+    writer = LedgerWriter(line.ledger_url)
+    try:
+        fault = LockDatabase(SimpleNamespace(line=line))
+        fault.inject()
+        with sqlite3.connect(tmp_path / "ledger.sqlite", timeout=0.1) as other, pytest.raises(sqlite3.OperationalError):
+            other.execute("BEGIN IMMEDIATE")
+        fault.heal()
+        with sqlite3.connect(tmp_path / "ledger.sqlite", timeout=0.1) as other:
+            other.execute("BEGIN IMMEDIATE")
+    finally:
+        writer.close(1.0)
