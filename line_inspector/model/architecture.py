@@ -35,7 +35,7 @@ class Architecture:
     context_stride: int = 32
     prototypes: int = 512
     novelty: int = 2048
-    novelty_logits: float = 2.0
+    novelty_logits: float = 3.0
     comparison: Literal["weight-mask", "difference", "concatenation"] = "weight-mask"
     post_segmentation: bool = True
     whole_stages: int = 0
