@@ -76,6 +76,7 @@ def test_every_commented_alternative_is_valid_in_its_place() -> None:
         "false_reject_rate": data["training"],
         "max_batch": data["inference"],
         "trigger_expiry_ms": data["cameras"]["top"],
+        "cable": data["cameras"]["top"]["source"],
     }
     found = alternatives()
     assert [value["kind"] for key, value in found if key == "source"] == ["folder", "video", "genicam"]

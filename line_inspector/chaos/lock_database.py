@@ -2,8 +2,8 @@
 
 import sqlite3
 
+from line_inspector.chaos.scratch_line import ledger_file
 from line_inspector.chaos.victim import Victim
-from line_inspector.records.database import file_of
 
 PATIENCE_S = 10.0
 
@@ -13,7 +13,7 @@ class LockDatabase:
 
     def __init__(self, victim: Victim) -> None:
         self._connection = sqlite3.connect(
-            file_of(victim.line.ledger_url), timeout=PATIENCE_S, isolation_level=None, check_same_thread=False
+            ledger_file(victim.line), timeout=PATIENCE_S, isolation_level=None, check_same_thread=False
         )
 
     def inject(self) -> str:
