@@ -81,6 +81,7 @@ def test_every_commented_alternative_is_valid_in_its_place() -> None:
         "keep_rejects_days": data["records"],
         "archive_max_mb": data["records"],
         "archive_keep_free_mb": data["records"],
+        "cable": data["cameras"]["top"]["source"],
     }
     found = alternatives()
     assert [value["kind"] for key, value in found if key == "source"] == ["folder", "video", "genicam"]

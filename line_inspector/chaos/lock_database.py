@@ -2,10 +2,8 @@
 
 import sqlite3
 
-from sqlalchemy import make_url
-
+from line_inspector.chaos.scratch_line import ledger_file
 from line_inspector.chaos.victim import Victim
-from line_inspector.records.sqlite_file import SqliteFile
 
 PATIENCE_S = 10.0
 
@@ -14,8 +12,9 @@ class LockDatabase:
     """An exclusive transaction of the scratch line's own SQLite file."""
 
     def __init__(self, victim: Victim) -> None:
-        ledger = SqliteFile(make_url(victim.line.ledger_url)).path
-        self._connection = sqlite3.connect(ledger, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False)
+        self._connection = sqlite3.connect(
+            ledger_file(victim.line), timeout=PATIENCE_S, isolation_level=None, check_same_thread=False
+        )
 
     def inject(self) -> str:
         self._connection.execute("BEGIN EXCLUSIVE")

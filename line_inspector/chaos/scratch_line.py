@@ -10,6 +10,7 @@ from line_inspector.config import FolderCamera, Line, SimulatedCamera, Simulatio
 from line_inspector.line_file import parse_line
 from line_inspector.simulation.scenes import subjects
 
+LEDGER = "ledger.sqlite"
 ARCHIVE_MIN_FREE_MB = 64  # of the small disk
 STAND_IN_PX = 256
 LEAST_SIDE_PX = 64  # of a simulated camera
@@ -29,7 +30,7 @@ def scratch_line(given: Line, data_dir: Path, cable: Path, seed: int) -> Line:
         "window_ms": gate.window_ms,
         "heartbeat_timeout_ms": gate.heartbeat_timeout_ms,
     }
-    document["records"] |= {"ledger": "ledger.sqlite", "archive_min_free_mb": ARCHIVE_MIN_FREE_MB}
+    document["records"] |= {"ledger": LEDGER, "archive_min_free_mb": ARCHIVE_MIN_FREE_MB}
     document["overlay"] |= {"host": "127.0.0.1", "port": 0}
     document["simulation"] = simulation.model_dump(mode="json", exclude_none=True) | {
         "seed": seed,
@@ -48,6 +49,11 @@ def stands_in(given: Line, name: str) -> bool:
     source = given.cameras[name].source
     shown = given.simulation is not None and given.simulation.images is not None and isinstance(source, FolderCamera)
     return not (shown or isinstance(source, SimulatedCamera))
+
+
+def ledger_file(line: Line) -> Path:
+    """The scratch line's ledger, whatever database the given line has."""
+    return line.data_dir / LEDGER
 
 
 def world_line(line: Line, data_dir: Path) -> Line:

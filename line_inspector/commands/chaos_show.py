@@ -5,12 +5,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from sqlalchemy import make_url
-
 from line_inspector.chaos.campaign import Campaign
 from line_inspector.chaos.judge import Blow
 from line_inspector.chaos.scratch import Scratch
-from line_inspector.chaos.scratch_line import scratch_line, stands_in
+from line_inspector.chaos.scratch_line import ledger_file, scratch_line, stands_in
 from line_inspector.chaos.stage import stage, start
 from line_inspector.chaos.stand_in_model import train_stand_in
 from line_inspector.chaos.witness import Witness
@@ -18,7 +16,6 @@ from line_inspector.commands.chaos_report import Report
 from line_inspector.commands.config import require_startable
 from line_inspector.config import Line
 from line_inspector.errors import InputError
-from line_inspector.records.sqlite_file import SqliteFile
 from line_inspector.runtime import StopFlag
 from line_inspector.supervisor import stop_signals
 from line_inspector.training.registry import Registry
@@ -86,8 +83,7 @@ def _hurt(
 
 def _keep(evidence: Path, line: Line, scratch: Scratch) -> None:
     evidence.mkdir(parents=True)
-    ledger = SqliteFile(make_url(line.ledger_url)).path
-    for path in (scratch.log, scratch.world / "world.jsonl", ledger, scratch.folder / "line.yaml"):
+    for path in (scratch.log, scratch.world / "world.jsonl", ledger_file(line), scratch.folder / "line.yaml"):
         if path.exists():
             shutil.copy(path, evidence)
 
