@@ -73,7 +73,8 @@ class OpcUaWire:
         read: dict[str, int] = {}
         for signal, answer in zip(FROM_PLC, answers, strict=True):
             value = answer.Value.Value if answer.Value else None
-            if not isinstance(value, int) or not 0 <= value < 2 ** (REGISTER_BITS * signal.kind.registers):
+            good = answer.StatusCode is None or answer.StatusCode.is_good()  # a gateway's stale values are not
+            if not good or not isinstance(value, int) or not 0 <= value < 2 ** (REGISTER_BITS * signal.kind.registers):
                 status = answer.StatusCode.name if answer.StatusCode else "no status"
                 raise WireFault(f"has no {signal.kind.value} in {signal.name} ({status})")
             read[signal.name] = value

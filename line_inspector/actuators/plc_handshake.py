@@ -35,12 +35,14 @@ class Handshake:
     """Hands over one accept at a time; the next one follows when the PLC has acknowledged it, or its window has begun.
 
     Nothing is handed over before the PLC's session and clock are known, and nothing whose window has begun. When the
-    PLC starts anew, or its clock jumps, all that waits is forgotten.
+    PLC starts anew, or its clock jumps or stands still, all that waits is forgotten; and `ready` rests until a second
+    reading agrees with the first, by which the PLC forgets what it has been handed.
     """
 
     def __init__(self, lanes: Mapping[str, int], cycle_ms: int) -> None:
         self._lanes, self._cycle_ms = lanes, cycle_ms
         self._clock: PlcClock | None = None
+        self._confirmed = False
         self._inputs = Inputs(session=0, clock_ms=0, acknowledge=0, mode=Mode.HALT)
         self._number = 0
         self._result = Outputs()  # the result that the PLC has not acknowledged; at rest when there is none
@@ -49,8 +51,8 @@ class Handshake:
 
     @property
     def in_service(self) -> bool:
-        """Whether the PLC's program runs and its clock is known."""
-        return self._clock is not None
+        """Whether the PLC's program runs and its clock is known, by two readings at least."""
+        return self._confirmed
 
     @property
     def accepting(self) -> bool:
@@ -66,10 +68,11 @@ class Handshake:
         """The PLC's values, read between these two moments. False when whatever waits has become meaningless."""
         same = self._clock is not None and inputs.session == self._inputs.session
         if same and self._clock and self._clock.read(inputs.clock_ms, asked_ns, answered_ns):
+            self._confirmed = True
             if inputs.acknowledge == self._number:
                 self._result = Outputs()
         else:
-            same = False
+            same = self._confirmed = False
             self._number, self._result = inputs.acknowledge, Outputs()
             reading = (self._cycle_ms, inputs.clock_ms, asked_ns, answered_ns)
             self._clock = PlcClock(*reading) if inputs.session else None
@@ -93,7 +96,7 @@ class Handshake:
         )
 
     def _hand_over(self, accept: Accept, now_ns: int) -> None:
-        if not self._clock or not self._may_accept or accept.window_start_ns <= now_ns:
+        if not self._clock or not self.accepting or accept.window_start_ns <= now_ns:
             return
         window = self._clock.window(accept.window_start_ns, accept.window_end_ns)
         if window is None:

@@ -31,6 +31,8 @@ def scratch_line(given: Line, data_dir: Path, cable: Path, seed: int) -> Line:
         "heartbeat_timeout_ms": gate.heartbeat_timeout_ms,
     }
     document["records"] |= {"ledger": LEDGER, "archive_min_free_mb": ARCHIVE_MIN_FREE_MB}
+    for of_a_large_disk in ("archive_keep_free_mb", "archive_max_mb"):
+        document["records"].pop(of_a_large_disk, None)
     document["overlay"] |= {"host": "127.0.0.1", "port": 0}
     document["simulation"] = simulation.model_dump(mode="json", exclude_none=True) | {
         "seed": seed,

@@ -189,6 +189,8 @@ def chosen_architecture(
         known = ", ".join(CONFIGURATIONS)
         raise InputError(f"no configuration {configuration!r}", "--configuration", f"Name one of {known}.")
     named = CONFIGURATIONS[configuration]
+    if paper or image_size_px % named.context_stride:
+        named = named.without_context()
     if paper:
         named = replace(named, prototypes=0, novelty=0)
     network = backbone or named.backbone

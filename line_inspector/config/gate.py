@@ -10,6 +10,7 @@ Endpoint = Annotated[str, StringConstraints(pattern=r"^opc\.tcp://[^\s/:]+(:\d{1
 NodeIdTemplate = Annotated[str, StringConstraints(pattern=r"^[^{}]*\{name\}[^{}]*$")]
 
 LEAST_BEATS = 3  # so many heartbeats may be missed before everything is rejected
+WINDOW_BEYOND_CYCLES_MS = 8  # what reading the clock and rounding take, with a little left
 
 
 class GateSection(Section):
@@ -52,6 +53,16 @@ class PlcGateSection(BeatingGateSection):
 
     cycle_ms: int = Field(10, ge=0, le=1000, description="longest cycle of the PLC's program: its clock is so coarse")
     timeout_ms: int = Field(200, ge=10, le=5000, description="a PLC that has not answered for this long is lost")
+
+    @model_validator(mode="after")
+    def _a_window_outlasts_the_cycles_around_it(self) -> "PlcGateSection":
+        least_ms = 2 * self.cycle_ms + WINDOW_BEYOND_CYCLES_MS
+        if self.window_ms < least_ms:
+            raise ValueError(
+                f"window_ms is {self.window_ms:g}, but of a window two cycles are uncertain, so that cycle_ms"
+                f" {self.cycle_ms} takes {least_ms} ms; raise one or lower the other"
+            )
+        return self
 
 
 class ModbusGateSettings(PlcGateSection):

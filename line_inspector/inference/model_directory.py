@@ -131,12 +131,16 @@ def read_model_directory(path: Path) -> tuple[ADPS, Manifest]:
     return model.eval().requires_grad_(False), manifest
 
 
+# What a model has that was written before there were these options.
+NOT_YET_THERE = {"context_stride": 0, "prototypes": 0, "novelty": 0, "novelty_logits": 0.0}
+
+
 def read_architecture(manifest: Manifest) -> Architecture:
     """Read the architecture of a manifest. Raises ValueError for unknown keys and values that cannot be."""
     unknown = manifest.architecture.keys() - {field.name for field in fields(Architecture)}
     if unknown:
         raise ValueError(f"unknown keys {', '.join(sorted(unknown))}")
-    return msgspec.convert(manifest.architecture, Architecture)
+    return msgspec.convert(NOT_YET_THERE | manifest.architecture, Architecture)
 
 
 def read_golden(path: Path) -> list[tuple[NDArray[np.uint8], float]]:

@@ -81,6 +81,10 @@ class ADPS(nn.Module):
         self.teacher.eval()
         return self
 
+    def novelty_sources(self) -> list[Tensor]:
+        """Which training image each scale's centres were taken from: not part of the state, see novelty.py."""
+        return [] if self.novelty is None else [scale.get_buffer("sources") for scale in self.novelty.scales]
+
     def normalise(self, frames: Tensor) -> Tensor:
         """uint8 RGB (B, 3, H, W) -> float, as the backbone's ImageNet weights expect."""
         return (frames.to(self.mean.dtype) / 255.0 - self.mean) / self.std

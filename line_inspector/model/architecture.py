@@ -1,6 +1,6 @@
 """What shapes a model, as plain data: written into its manifest, read by the command line without loading torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 LITE0 = "efficientnet_lite0"
@@ -64,6 +64,10 @@ class Architecture:
             raise ValueError(f"novelty_logits must lie in 0..100, got {self.novelty_logits}")
         if not 0 <= self.sigma_px <= self.image_size_px:
             raise ValueError(f"sigma_px must lie in 0..image_size_px, got {self.sigma_px}")
+
+    def without_context(self) -> "Architecture":
+        """The same without the stage that only the teacher has, and without its up-block."""
+        return replace(self, context_stride=0, segmentation_widths=self.segmentation_widths[1:])
 
     @property
     def teacher_strides(self) -> tuple[int, ...]:

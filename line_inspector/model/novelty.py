@@ -90,7 +90,10 @@ class Scale(nn.Module):
                 own = (sources[:, None] == self.sources) & (self.sources != NO_IMAGE)  # (B, K)
                 own &= ~own.all(dim=1, keepdim=True)  # the only image there is has nothing else to be compared with
                 nearness = nearness.masked_fill(own.view(len(own), *[1] * (nearness.dim() - 2), -1), -torch.inf)
-            return (neighbourhoods.square().sum(dim=-1) - nearness.amax(dim=-1)).clamp(min=1e-6).sqrt()
+            nearest = self.centres[
+                nearness.argmax(dim=-1)
+            ]  # the difference of two large numbers would lose a small one
+            return (neighbourhoods - nearest).square().sum(dim=-1).clamp(min=1e-6).sqrt()
 
     def forward(self, stages: Sequence[Tensor], sources: Tensor | None = None, crop: Crop = whole) -> Tensor:
         """All stages, shallow to deep -> (B, 1, h, w)."""

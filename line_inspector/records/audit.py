@@ -7,6 +7,7 @@ import pwd
 import socket
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -67,7 +68,8 @@ def append_settings(connection: Connection, settings: Mapping[str, object]) -> N
     past = connection.execute(select(audit.c.new).where(audit.c.action == SETTINGS).order_by(audit.c.number)).scalars()
     recorded: dict[str, object] = {}
     for differences in past:
-        recorded.update(json.loads(differences))
+        with suppress(ValueError):  # damage is for `ledger verify` to find: it must not keep a line from starting
+            recorded.update(json.loads(differences))
     recorded = {key: value for key, value in recorded.items() if value is not None}
     wanted = {key: value for key, value in settings.items() if value is not None}
     keys = sorted(key for key in {*recorded, *wanted} if recorded.get(key) != wanted.get(key))

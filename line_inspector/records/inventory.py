@@ -37,7 +37,7 @@ def take_inventory(folder: Path, database: WritingDatabase) -> bool:
 def _pictures(folder: Path) -> Iterator[str]:
     """Every picture as <date>/<part>; a heat map whose picture never came is deleted."""
     for day in sorted(folder.glob("????-??-??")):
-        names = {entry.name for entry in os.scandir(day)}
+        names = {entry.name for entry in os.scandir(day) if entry.name.isprintable()}  # others are none of ours
         for name in names:
             if name.endswith(HEAT_SUFFIX):
                 if name.removesuffix(HEAT_SUFFIX) + IMAGE_SUFFIX not in names:

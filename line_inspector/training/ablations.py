@@ -11,9 +11,11 @@ PATCHES_PER_SIDE = (1, 2, 4, 8, 16)  # the paper's
 
 def ablations(options: TrainingOptions) -> dict[str, TrainingOptions]:
     """Variants by name, the whole method first; those that the image's size does not allow are left out."""
-    paper = {"segmentation_widths": (64, 32), "context_stride": 0, "prototypes": 0, "novelty": 0}
+    plain = options.architecture.without_context() if options.architecture.context_stride else options.architecture
+    without_context = {"segmentation_widths": plain.segmentation_widths, "context_stride": 0}
+    paper = {**without_context, "prototypes": 0, "novelty": 0}
     changes: dict[str, dict[str, Any]] = {
-        "without context": {"segmentation_widths": (64, 32), "context_stride": 0},
+        "without context and its novelty": without_context,
         "without prototypes": {"prototypes": 0},
         "without novelty": {"novelty": 0},
         "novelty for the segmentation only": {"novelty_logits": 0.0},

@@ -93,13 +93,14 @@ class Learner:
         )
 
     def tensors(self) -> dict[str, Tensor]:
-        """The state of the model, its best state, and Adam's averages."""
+        """The state of the model and what its novelty was taken from, its best state, and Adam's averages."""
         adam = {
             f"adam.{name}.{key}": value
             for name, weights in self._learning.items()
             for key, value in self._optimizer.state.get(weights, {}).items()
         }
-        states = {"model": self.model.state_dict(), "best": self.best.state}
+        sources = {str(scale): numbers for scale, numbers in enumerate(self.model.novelty_sources())}
+        states = {"model": self.model.state_dict(), "best": self.best.state, "sources": sources}
         return adam | {f"{kind}.{name}": value for kind, state in states.items() for name, value in state.items()}
 
     def take_up(self, standing: Standing, tensors: dict[str, Tensor]) -> None:
@@ -108,6 +109,8 @@ class Learner:
         Raises RuntimeError or KeyError for tensors that do not belong to this model.
         """
         self.model.load_state_dict(_below("model.", tensors))
+        for scale, numbers in enumerate(self.model.novelty_sources()):
+            numbers.copy_(tensors[f"sources.{scale}"])
         for name, weights in self._learning.items():
             kept = _below(f"adam.{name}.", tensors)
             if kept:  # in the memory layout of the weights: the order of additions follows it

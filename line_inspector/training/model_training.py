@@ -110,7 +110,7 @@ def _prepare(
     material = gather_material(good, options, promise, handed_on, team)
     if parent is None:  # else the parent's stay, as its teacher does: the child starts as the very same model
         fit_prototypes(model, material.tiles, options.seed)
-    team.take_from_leader(model.state_dict().values())
+    team.take_from_leader([*model.state_dict().values(), *model.novelty_sources()])
     return _Prepared(model, source, options, material)
 
 

@@ -37,6 +37,7 @@ def fit_prototypes(model: ADPS, images: Images, seed: int) -> None:
         return
     batches = zip(*_drawn(model, images, np.random.default_rng([seed, 5])), strict=True)
     drawn = [_Drawn(*(np.concatenate(parts) for parts in zip(*of_map, strict=True))) for of_map in batches]
+    del batches  # gigabytes, for a wide network
     for stage, prototypes in _prototypes(model).items():
         nearest = _search(prototypes.centres, drawn[stage].vectors, seed)
         prototypes.spread.fill_(max(float(nearest.square().mean()), 1e-6))

@@ -28,6 +28,7 @@ def talk(handshake: Handshake, now_ns: int, **changes: int) -> bool:
 
 def in_service(now_ns: int = S, **changes: int) -> Handshake:
     handshake = Handshake(LANES, cycle_ms=0)
+    talk(handshake, now_ns - 2 * MS, **changes)
     talk(handshake, now_ns, **changes)
     return handshake
 
@@ -87,7 +88,22 @@ def test_a_plc_that_starts_anew_makes_everything_that_waits_meaningless(changes:
     assert not talk(handshake, S + 10 * MS, **changes)
     said = handshake.say(deque(), WELL, S + 11 * MS)
     assert not said.result_valid and said.verdict != ACCEPT
-    assert said.ready is bool(changes.get("session", 5))
+    assert not said.ready  # so that the PLC forgets what it has acknowledged, too
+
+
+def test_a_plc_whose_clock_jumped_is_in_service_again_after_two_readings_that_agree() -> None:
+    handshake = in_service()
+    talk(handshake, S + 10 * MS, clock_ms=77)
+    assert not handshake.say(deque(), WELL, S + 11 * MS).ready
+    assert talk(handshake, S + 20 * MS, clock_ms=87)
+    assert handshake.say(deque(), WELL, S + 21 * MS).ready and handshake.accepting
+
+
+def test_a_plc_that_stands_still_behind_a_server_that_answers_is_not_accepting() -> None:
+    handshake = in_service()
+    for beat in range(1, 20):
+        talk(handshake, S + 50 * beat * MS, clock_ms=1_000)
+        assert not handshake.accepting and not handshake.say(deque(), WELL, S + 50 * beat * MS).ready
 
 
 def test_numbers_go_round_and_are_never_zero() -> None:

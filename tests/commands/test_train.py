@@ -12,7 +12,7 @@ import pytest
 from line_inspector.commands import main, train_run
 from line_inspector.inference.model_directory import read_model_directory
 from line_inspector.training.budget import Budget
-from line_inspector.training.options import TrainingOptions
+from line_inspector.training.options import PAPER, TrainingOptions
 
 COMMAND = [sys.executable, "-c", "from line_inspector.commands import main; main()", "train"]
 SMALL = ["--image-size-px", "64", "--patches-per-side", "2", "--batch-size", "4"]
@@ -92,7 +92,9 @@ def test_the_papers_values_are_one_flag_away_and_each_can_be_changed(
     (paper, budget), (changed, shorter), (_, minutes) = asked
     assert (paper.batch_size, paper.learning_rate, paper.schedule, paper.window_share) == (32, 1e-4, "steps", 1.0)
     assert (paper.architecture.image_size_px, paper.architecture.patches_per_side) == (256, 8)
-    assert (paper.architecture.prototypes, paper.structural_share, paper.on_product) == (0, 0.0, False)
+    assert paper.architecture == PAPER.architecture
+    assert (PAPER.architecture.context_stride, PAPER.architecture.prototypes, PAPER.architecture.novelty) == (0, 0, 0)
+    assert (paper.structural_share, paper.on_product) == (0.0, False)
     assert budget.epochs == 300
     assert (changed.batch_size, changed.learning_rate, shorter.epochs) == (16, 1e-4, 30)
     assert (minutes.epochs, minutes.seconds) == (None, 120.0)

@@ -13,6 +13,7 @@ import torch
 
 from line_inspector.errors import InputError
 from line_inspector.inference.model_directory import (
+    read_architecture,
     read_golden,
     read_manifest,
     read_model_directory,
@@ -138,6 +139,13 @@ def test_a_manifest_that_does_not_fit_is_refused(
         read_model_directory(model_dir)
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_model_from_before_an_option_is_read_as_what_it_was(model_dir: Path) -> None:
+    added = ("context_stride", "prototypes", "novelty", "novelty_logits")
+    rewrite_manifest(model_dir, lambda m: [m["architecture"].pop(name) for name in added])
+    architecture = read_architecture(read_manifest(model_dir))
+    assert [getattr(architecture, name) for name in added] == [0, 0, 0, 0]
 
 
 def test_no_folder_is_refused(tmp_path: Path) -> None:
