@@ -247,6 +247,10 @@ def test_a_gate_without_a_kind_is_the_simulated_one() -> None:
     ("gate", "words"),
     [
         ({"heartbeat_hz": 10}, "heartbeat_timeout_ms is 250, but three periods of heartbeat_hz are 300 ms"),
+        (
+            {"cycle_ms": 30},
+            "window_ms is 50, but of a window two cycles are uncertain, so that cycle_ms 30 takes 68 ms",
+        ),
         ({"window_ms": 51}, "parts may follow 50 ms after each other"),
         ({"node_id": "x"}, "Extra inputs are not permitted"),
         ({"host": ""}, "at least 1 character"),

@@ -204,3 +204,16 @@ def test_settings_are_on_record_as_what_differs_from_last_time(ledger_url):
         ({"a.b": 1, "d": None}, {"a.b": 2, "d": "x"}),
         ({"a.b": 2}, {"a.b": None}),
     ]
+
+
+def test_a_damaged_row_of_settings_keeps_no_line_from_starting(ledger_url):
+    database = WritingDatabase(ledger_url)
+    with database.transaction() as connection:
+        append_settings(connection, {"a.b": 1})
+    with database.transaction() as connection:
+        connection.execute(audit.update().values(new="{ no JSON"))
+        append_settings(connection, {"a.b": 2})
+    with database.transaction() as connection:
+        newest = connection.execute(audit.select().order_by(audit.c.number.desc())).first()
+    database.close()
+    assert json.loads(newest.new) == {"a.b": 2}
