@@ -18,6 +18,7 @@ from line_inspector.training.tiles import Images, frame_of
 MOST_IMAGES = 600
 MOST_FEATURES = 40_000  # of each stage, for k-means
 MOST_NEIGHBOURHOODS = 100_000  # of each scale: what is rare among good parts has to be among them
+MEASURED_NEIGHBOURHOODS = 20_000  # a mean and a deviation need no more
 BATCH = 8
 ROWS = 2048
 
@@ -87,7 +88,8 @@ def _fit_scale(scale: Scale, drawn: _Drawn, seed: int) -> None:
     scale.centres.copy_(torch.from_numpy(drawn.vectors[chosen]))
     scale.sources.copy_(torch.from_numpy(drawn.sources[chosen]))
     device = scale.centres.device
-    vectors, sources = (torch.from_numpy(each).to(device) for each in drawn)
+    every = -(-len(drawn.vectors) // MEASURED_NEIGHBOURHOODS)
+    vectors, sources = (torch.from_numpy(each[::every]).to(device) for each in drawn)
     parts = [slice(start, start + ROWS) for start in range(0, len(vectors), ROWS)]
     distances = torch.cat([scale.distances(vectors[part, None], sources[part])[:, 0] for part in parts])
     scale.mean.fill_(float(distances.mean()))
