@@ -18,6 +18,8 @@ from line_inspector.training.tiles import Images, frame_of
 MOST_IMAGES = 600
 MOST_FEATURES = 40_000  # of each stage, for k-means
 MOST_NEIGHBOURHOODS = 100_000  # of each scale: what is rare among good parts has to be among them
+ENOUGH_NEIGHBOURHOODS = 40_000  # of few images: there, more of them are alike
+NEIGHBOURHOODS_PER_IMAGE = 400
 MEASURED_NEIGHBOURHOODS = 20_000  # a mean and a deviation need no more
 BATCH = 8
 ROWS = 2048
@@ -68,7 +70,8 @@ def _drawn(model: ADPS, images: Images, rng: np.random.Generator) -> Iterator[li
             stages: list[Tensor] = model.teacher(model.normalise(frames))
             scales = [scale.neighbourhoods(stages) for scale in _scales(model)]
         sources = np.array([frame_of(images, int(number)) for number in numbers])
-        most = [MOST_FEATURES] * len(stages) + [MOST_NEIGHBOURHOODS] * len(scales)
+        neighbourhoods = max(ENOUGH_NEIGHBOURHOODS, NEIGHBOURHOODS_PER_IMAGE * len(chosen))
+        most = [MOST_FEATURES] * len(stages) + [min(MOST_NEIGHBOURHOODS, neighbourhoods)] * len(scales)
         yield [
             _draw(maps, sources, int(np.ceil(count * len(numbers) / len(chosen))), rng)
             for maps, count in zip([*stages, *scales], most, strict=True)

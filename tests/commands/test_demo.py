@@ -27,7 +27,7 @@ from line_inspector.simulation.summary import Percentiles, Summary
 DEMO = Path(__file__).parents[2] / "config" / "demo.yaml"
 COMMAND = [sys.executable, "-m", "line_inspector", "demo", "--headless"]
 NOTHING = Summary(0, 0, 0, {}, 0, 0, 0, 0, 0, 0, 0, Percentiles(None, None))
-TRAINING_MINUTES = "1"  # on a busy machine a third of it passes before the first step
+TRAINING_MINUTES = "2"  # on a busy machine a third of it passes before the first step
 
 
 @pytest.fixture
