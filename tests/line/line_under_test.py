@@ -161,7 +161,7 @@ class LineUnderTest:
 
 def foreign_body_dataset(folder: Path) -> Path:
     """A data set whose defective parts carry a coloured block that no model should miss."""
-    write_dataset(folder, good_train=1, good_test=40, per_defect=0, size_px=SIZE_PX, seed=3)
+    write_dataset(folder, good_train=1, good_test=120, per_defect=0, size_px=SIZE_PX, seed=3)
     (folder / "test" / "block").mkdir()
     for number, path in enumerate(sorted((folder / "test" / "good").iterdir())[:20]):
         picture = read_image(path)
