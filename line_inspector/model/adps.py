@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from line_inspector.model.architecture import Architecture as Architecture
 from line_inspector.model.backbones import Backbone
 from line_inspector.model.comparison import build_comparison, build_context, distance_logits
-from line_inspector.model.novelty import Novelty, as_logits, beside, whole
+from line_inspector.model.novelty import Novelty, beside, whole
 from line_inspector.model.segmentation import PostSegmentation
 from line_inspector.model.student import PatchStudent
 
@@ -96,7 +96,13 @@ class ADPS(nn.Module):
         `sources` (B,): which training images they are, see novelty.py.
         """
         with torch.no_grad():
-            teacher: list[Tensor] = self.teacher(images)
+            stages: list[Tensor] = self.teacher(images)
+        return self._answer(images, stages, windows, sources)
+
+    def _answer(
+        self, images: Tensor, teacher: list[Tensor], windows: Windows | None = None, sources: Tensor | None = None
+    ) -> Output:
+        with torch.no_grad():
             crop = whole if windows is None else partial(windows.crop, image_size_px=images.shape[-1])
             novelty = None if self.novelty is None else self.novelty(teacher, sources, crop)
         if windows is not None:
@@ -119,12 +125,15 @@ class ADPS(nn.Module):
         The segmentation has learned from forgeries, and the novelty knows none, so what each says counts by itself: the
         logit of an anomaly is the sum of both.
         """
-        logits, _, _, novelty = self(images)
+        with torch.no_grad():
+            stages: list[Tensor] = self.teacher(images)
+        logits, _, _, novelty = self._answer(images, stages)
         anomaly = logits[:, 1:] - logits[:, :1]
-        if novelty is not None:
+        if self.novelty is not None and novelty is not None and self.architecture.novelty_logits:
+            likeness = self.architecture.novelty_likeness
+            evidence = self.novelty.evidence(stages, novelty, self.architecture.novelty_logits, likeness)
             size = (images.shape[-2], images.shape[-1])
-            upsampled = F.interpolate(novelty.float(), size=size, mode="bilinear", align_corners=False)
-            anomaly = anomaly + as_logits(upsampled, self.architecture.novelty_logits)
+            anomaly = anomaly + F.interpolate(evidence, size=size, mode="bilinear", align_corners=False)
         return gaussian_blur(anomaly.sigmoid(), self.architecture.sigma_px)[:, 0]
 
 
