@@ -10,13 +10,25 @@ SHELL := /bin/bash
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
+SHARED := --numprocesses auto --maxprocesses 4 --dist worksteal
+COMPUTING := tests/cameras tests/datasets tests/inference tests/model tests/training \
+  $(wildcard $(addprefix tests/commands/test_,train.py retrain_command.py benchmark_accuracy.py forge.py models.py))
+
 setup: $(INSTALLED)
 
 demo: setup
 	$(BIN)/line-inspector demo $(ARGS)
 
+# Tests that only compute share the cores, one thread each; those of processes and clocks want the machine to themselves.
 test: setup
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	passed=true
+	if [ -n '$(ARGS)' ]; then
+	  $(BIN)/python -m pytest -m "not slow" $(ARGS)
+	else
+	  OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" $(SHARED) $(COMPUTING) || passed=false
+	  $(BIN)/python -m pytest -m "not slow" $(COMPUTING:%=--ignore=%) || passed=false
+	  $$passed
+	fi
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow $(ARGS)
