@@ -39,6 +39,11 @@ class Reason(StrEnum):
     ENGINE_FAULT = "engine_fault"
     JOURNAL_DOWN = "journal_down"
     GATE_DOWN = "gate_down"
+    TOUCHING = "touching"
+    DOUBLE_TRIGGER = "double_trigger"
+    GAP_UNKNOWN = "gap_unknown"
+    VIEW_MISSING = "view_missing"
+    BELT_UNKNOWN = "belt_unknown"
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown_fields=True):
@@ -71,7 +76,11 @@ class Trigger(Message, frozen=True):
 
 
 class Announcement(Message, frozen=True):
-    """A part exists and must be decided by its deadline. Capture keeps it until decision has committed the part."""
+    """A part exists and must be decided by its deadline. Capture keeps it until decision has committed the part.
+
+    No other trigger of the camera lies between `free_from_ns` and `free_until_ns`, as far as it has watched so far; it
+    says so again, in the same message, when it knows more. `followed`: another one does lie at `free_until_ns`.
+    """
 
     part_id: str
     camera: str
@@ -79,6 +88,9 @@ class Announcement(Message, frozen=True):
     trigger_wall_ns: int
     deadline_ns: int
     gate_ns: int
+    free_from_ns: int | None = None
+    free_until_ns: int | None = None
+    followed: bool = False
 
 
 class FrameReady(Message, frozen=True):

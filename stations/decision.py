@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from line_inspector import runtime
 from line_inspector.actuators import build_gate
-from line_inspector.config import NS_PER_MS
+from line_inspector.config import NS_PER_MS, GateSettings
 from line_inspector.decision.liveness import Liveness
 from line_inspector.decision.parts import Decision, PartBook
 from line_inspector.decision.receipts import Receipts
@@ -29,6 +29,7 @@ from line_inspector.records.ledger import LedgerWriter
 from line_inspector.records.outage import Outage
 from line_inspector.records.retention import Retention
 from line_inspector.streams import ANNOUNCEMENTS, FAULTS, HEALTH, RESULTS, SHOTS, VERDICTS
+from line_inspector.tracking.window import Reach
 
 OUTAGE_REMEDY = "No part is accepted. Free space on that disk"
 LAST_IMAGES_S = 2.0
@@ -77,7 +78,7 @@ class DecisionStation:
         longest_ns = max(line.deadline_ns(camera) for camera in line.cameras)
         recovered = self._journal.recovered
         decided = [record.part_id for record in recovered]
-        self._book = PartBook(int(line.decision.gate.window_ms * NS_PER_MS), longest_ns, now_ns, decided)
+        self._book = PartBook(reach_of(line.decision.gate), longest_ns, now_ns, decided)
         self._receipts = Receipts(keep_ns=longest_ns)
         self._worker = Liveness(HEALTH, now_ns)
         self._gate = build_gate(line.decision.gate, bus, line.cameras)
@@ -203,6 +204,11 @@ class DecisionStation:
             + self._faults.refused
             + self._health.refused
         )
+
+
+def reach_of(gate: GateSettings) -> Reach:
+    """What this gate can do with a window."""
+    return Reach(int(gate.window_ms * NS_PER_MS) // 2, int(gate.least_window_ms * NS_PER_MS) // 2)
 
 
 def _result(record: PartRecord, verdict: Verdict | None, slot: SlotRef | None) -> Result:

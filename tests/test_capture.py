@@ -201,7 +201,7 @@ def test_every_part_is_announced_before_the_first_is_shot(played: Played) -> Non
     assert played.camera.shots >= 1
     first_shot_ns = next(iter(played.frames.drain())).captured_ns
     announced = [announcement for _, announcement in played.announcements.drain()]
-    assert [announcement.part_id for announcement in announced] == ["a", "b", "c"]
+    assert list(dict.fromkeys(announcement.part_id for announcement in announced)) == ["a", "b", "c"]
     sent_wall_ns = time.time_ns() - (time.monotonic_ns() - first_shot_ns)
     assert all(announcement.trigger_wall_ns < sent_wall_ns for announcement in announced)
 
