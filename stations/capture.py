@@ -82,7 +82,7 @@ class Capture:
         self._frames = station.bus.sender(FRAMES)
         self._shots = station.bus.sender(SHOTS)
         self._faults = station.bus.sender(FAULTS)
-        self._gaps = new_gaps(station.line, time.monotonic_ns())
+        self._gaps = new_gaps(station.line, name, time.monotonic_ns())
         self._announced: OrderedDict[str, Announcement] = OrderedDict()  # those that decision has not acknowledged
         self._waiting: dict[str, bytes] = {}  # part id -> who sent its trigger, until decision acknowledges
         self._done: OrderedDict[str, None] = OrderedDict()
@@ -159,9 +159,8 @@ class Capture:
     def _watched(self, until_ns: int) -> None:
         """No trigger older than that is still on its way: decision hears how far behind the last part the next is."""
         gap = self._gaps.watched(until_ns)
-        if gap:
-            self._tell(gap)
-            self._gaps.enough()
+        if gap and not (self._tell(gap) and self._station.line.belt.encoder):
+            self._gaps.enough()  # it is decided; or the belt is steady, and the gap wide enough now
 
     def _tell(self, gap: Gap) -> bool:
         """Announces the part once more, with what is known of its gap by now; False when that is of no more use."""
@@ -243,9 +242,10 @@ class Capture:
             self._triggers.acknowledge(sender, part_id)
 
 
-def new_gaps(line: Line, now_ns: int) -> Gaps:
+def new_gaps(line: Line, name: str, now_ns: int) -> Gaps:
     """For a camera whose sockets are there from now on."""
-    return Gaps(now_ns + FIRST_LOOK_NS, int(line.decision.gate.window_ms * NS_PER_MS) + 1)
+    double_ns = int(line.cameras[name].part_length_mm / line.belt.speed_mm_s * 1e9)
+    return Gaps(now_ns + FIRST_LOOK_NS, int(line.decision.gate.window_ms * NS_PER_MS) + 1, double_ns)
 
 
 def _told(gap: Gap) -> dict[str, Any]:

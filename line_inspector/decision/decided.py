@@ -3,9 +3,11 @@
 import math
 from dataclasses import dataclass
 
+import msgspec
+
 from line_inspector.decision.open_part import OpenPart, View
-from line_inspector.decision.policy import Finding
-from line_inspector.messages import Announcement, PartRecord, Reason, Verdict
+from line_inspector.decision.policy import Finding, unanswered
+from line_inspector.messages import Announcement, PartRecord, Reason, Verdict, ViewRecord
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,29 @@ def record_of(part: OpenPart, view: View, dated: Announcement, finding: Finding,
         gate_ns=dated.gate_ns,
         accepted=finding.reason is Reason.GOOD,
         reason=finding.reason,
+        detail=finding.detail,
+        score=_finite(verdict.score) if verdict else None,
+        threshold=_finite(verdict.threshold) if verdict else None,
+        model_version=verdict.model_version if verdict else "",
+        fingerprint=verdict.fingerprint if verdict else None,
+        views=_views(part) if len(part.cameras) > 1 else "",
+    )
+
+
+def _views(part: OpenPart) -> str:
+    return msgspec.json.encode([_view_record(view) for view in part.in_order()]).decode()
+
+
+def _view_record(view: View) -> ViewRecord:
+    told, verdict = view.announcement, view.verdict
+    finding = view.finding or unanswered(worker_down=False)
+    return ViewRecord(
+        part_id=told.part_id,
+        camera=told.camera,
+        trigger_ns=told.trigger_ns,
+        captured_ns=verdict.captured_ns if verdict else None,
+        verdict_ns=view.verdict_ns,
+        reason=finding.reason.value,
         detail=finding.detail,
         score=_finite(verdict.score) if verdict else None,
         threshold=_finite(verdict.threshold) if verdict else None,

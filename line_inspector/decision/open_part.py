@@ -103,7 +103,7 @@ class OpenPart:
     @property
     def leading(self) -> View:
         """The view that names the part: that of the first camera that has one."""
-        return next(self._in_order())
+        return next(self.in_order())
 
     @property
     def deadline_place(self) -> int:
@@ -128,7 +128,7 @@ class OpenPart:
 
     def conclusion(self, worker_down: bool) -> tuple[View, Finding]:
         """What becomes of the part, and the view that says so. Good only when every view is."""
-        views = list(self._in_order())
+        views = list(self.in_order())
         for view in views:
             if view.finding and view.finding.reason is not Reason.GOOD:
                 return view, view.finding
@@ -140,5 +140,6 @@ class OpenPart:
             return views[0], Finding(Reason.VIEW_MISSING, f"no trigger of {', '.join(missing)}")
         return views[0], views[0].finding or unanswered(worker_down)
 
-    def _in_order(self) -> Iterator[View]:
+    def in_order(self) -> Iterator[View]:
+        """The views so far, in the order of the line file."""
         return (self.views[camera] for camera in self.cameras if camera in self.views)

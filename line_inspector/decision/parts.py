@@ -123,6 +123,11 @@ class PartBook:
         parts = {id(part): part for part in self._open.values()}
         return [self._decided(part, part.leading, finding, now_ns, None) for part in parts.values()]
 
+    def derailed(self, now_ns: int) -> list[Decision]:
+        """Rejects every part that still waits: the belt's places mean something else from now on."""
+        self._accepted.clear()
+        return self.abandon(now_ns, Finding(Reason.BELT_UNKNOWN, "the encoder counts anew"))
+
     def next_deadline_ns(self) -> int:
         """When `expire` has something to do next; NEVER_NS when no part waits."""
         while self._deadlines and self._deadlines[0][2].leading.announcement.part_id not in self._open:
