@@ -115,6 +115,9 @@ class DecisionStation:
             self._worker.seen(health.sent_ns)
         for reading in self._encoder.drain() if self._encoder else ():
             self._moved(reading)
+        if self._book.endangered(time.monotonic_ns()):
+            self._station.counters["recalls"] += 1
+            self._gate.recall()
         for shot in self._shots.drain():
             self._note_slot(shot)
         for verdict in self._verdicts.drain():
@@ -152,6 +155,7 @@ class DecisionStation:
         if isinstance(self._belt, EncodedBelt) and not self._belt.read(reading.count, reading.read_ns):
             self._station.log.error("the encoder counts anew: parts on the belt are lost, and rejected")
             self._carry_out(self._book.derailed(time.monotonic_ns()))
+            self._gate.recall()
 
     def _carry_out(self, decisions: list[Decision]) -> None:
         for decision in decisions:

@@ -36,7 +36,8 @@ class View:
     def told(self, announcement: Announcement, belt: Belt) -> None:
         """The camera says, perhaps once more, how far away the neighbours are."""
         self.announcement = announcement
-        self.free_from = self._neighbour(announcement.free_from_ns, belt)
+        from_ns = announcement.free_from_ns
+        self.free_from = self._neighbour(None if from_ns is None else max(from_ns, belt.since_ns), belt)
         self.free_until = self._neighbour(announcement.free_until_ns, belt)
 
     def _neighbour(self, at_ns: int | None, belt: Belt) -> int | None:
@@ -125,6 +126,12 @@ class OpenPart:
     def offset(self, view: View) -> int:
         """How far the view lies from the part."""
         return abs((self.leading.place or 0) - (view.place or 0))
+
+    def free(self) -> tuple[int, int]:
+        """Between which places no other part lies, as far as any camera knows."""
+        froms = [view.free_from for view in self.views.values() if view.free_from is not None]
+        untils = [view.free_until for view in self.views.values() if view.free_until is not None]
+        return max(froms), min(untils)
 
     def conclusion(self, worker_down: bool) -> tuple[View, Finding]:
         """What becomes of the part, and the view that says so. Good only when every view is."""

@@ -10,6 +10,7 @@ from line_inspector.decision.open_part import OpenPart, View
 from line_inspector.decision.policy import Finding, announced_late, blame, judge
 from line_inspector.messages import Announcement, Fault, Reason, Verdict
 from line_inspector.tracking.belt import NEVER_NS, Belt, TimedBelt
+from line_inspector.tracking.release import Release, Releases
 from line_inspector.tracking.window import Reach, Span
 
 __all__ = ["NEVER_NS", "Decision", "PartBook"]
@@ -57,6 +58,8 @@ class PartBook:
         self._numbers = count()
         self._held: OrderedDict[str, tuple[Verdict | Fault, int]] = OrderedDict()
         self._accepted: dict[str, deque[Span]] = {}
+        self._releases = Releases(reach.least_half_ns)
+        self._trespassed = False
         self._uncommitted = set(decided)
         self._committed: OrderedDict[str, None] = OrderedDict()
 
@@ -71,7 +74,7 @@ class PartBook:
         if self._is_decided(part_id):
             return []
         view = self._seen(announcement)
-        part = self._part_of(view)
+        part = self._part_of(view, now_ns)
         answer, held_ns = self._held.pop(part_id, (None, None))
         if isinstance(answer, Fault):
             view.answer(blame(answer))
@@ -123,6 +126,15 @@ class PartBook:
         parts = {id(part): part for part in self._open.values()}
         return [self._decided(part, part.leading, finding, now_ns, None) for part in parts.values()]
 
+    def endangered(self, now_ns: int) -> bool:
+        """Whether an accepted part's window would let another one pass: the belt has changed its speed that much, or a
+        part was announced there against all that its camera had said.
+
+        Then the gate must take all accepts back; true once for the same accepts.
+        """
+        trespassed, self._trespassed = self._trespassed, False
+        return trespassed or (not self._belt.steady and self._releases.endangered(self._belt, now_ns))
+
     def derailed(self, now_ns: int) -> list[Decision]:
         """Rejects every part that still waits: the belt's places mean something else from now on."""
         self._accepted.clear()
@@ -167,7 +179,7 @@ class PartBook:
         view.told(announcement, self._belt)
         return view
 
-    def _part_of(self, view: View) -> OpenPart:
+    def _part_of(self, view: View, now_ns: int) -> OpenPart:
         """The part that this is a view of: one that waits for it, or a new one."""
         camera = view.announcement.camera
         cameras = self._lanes.get(camera, (camera,))
@@ -175,11 +187,18 @@ class PartBook:
         waiting = [part for part in self._open.values() if joined and part.takes(view, self._reach.half_ns)]
         part = min(waiting, key=lambda part: part.offset(view)) if waiting else OpenPart(cameras)
         part.views[camera] = view
+        self._trespassed |= self._lies_in_a_window(view, part.lane, now_ns)
         self._open[view.announcement.part_id] = part
         if view.place is not None:
             early_ns = WAKE_BEFORE_NS if self._belt.steady else RELEASE_BEFORE_NS
             heapq.heappush(self._deadlines, (view.deadline_place - early_ns, next(self._numbers), part))
         return part
+
+    def _lies_in_a_window(self, view: View, lane: str, now_ns: int) -> bool:
+        if view.place is None:
+            return False
+        given = [span for span in self._accepted.get(lane, ()) if span.start <= view.place <= span.end]
+        return any(self._belt.when(span.end) >= now_ns for span in given)
 
     @staticmethod
     def _view(part: OpenPart, part_id: str) -> View:
@@ -241,6 +260,8 @@ class PartBook:
         if window:
             self._accepted.setdefault(part.lane, deque(maxlen=REMEMBERED_WINDOWS)).append(window)
             start_ns, end_ns = self._belt.when(window.start), self._belt.when(window.end)
+            if not self._belt.steady:
+                self._releases.add(Release(start_ns, end_ns, *part.free()))
         return Decision(
             record=record_of(part, view, dated, finding, now_ns),
             window_start_ns=start_ns,

@@ -18,8 +18,17 @@ class Belt(Protocol):
         """Whether what `when` says of the future stays true."""
         ...
 
+    @property
+    def since_ns(self) -> int:
+        """From when on places are known."""
+        ...
+
     def place(self, at_ns: int) -> int | None:
         """Belt time at that moment; None where it is not known."""
+        ...
+
+    def expected(self, at_ns: int) -> int | None:
+        """Belt time at a moment to come, by the present speed; None where it is not known."""
         ...
 
     def when(self, place: int) -> int:
@@ -35,8 +44,13 @@ class TimedBelt:
     """A belt that always runs at `belt.speed_mm_s`: belt time is the clock's."""
 
     steady = True
+    since_ns = -NEVER_NS
 
     def place(self, at_ns: int) -> int | None:
+        """The moment itself."""
+        return at_ns
+
+    def expected(self, at_ns: int) -> int | None:
         """The moment itself."""
         return at_ns
 

@@ -5,7 +5,7 @@ from collections import deque
 
 from line_inspector.tracking.belt import NEVER_NS
 
-SPEED_OVER_NS = 50_000_000  # so long that a count more or less is no speed
+SPEED_OVER_NS = 30_000_000  # so long that a count more or less is no speed
 FASTEST = 1.5  # times belt.speed_mm_s; the belt cannot run faster
 REMEMBERED_READINGS = 6_000  # a minute at 100 Hz: an announcement that was repeated may tell of a part from then
 
@@ -25,6 +25,11 @@ class EncodedBelt:
         self._moments: deque[int] = deque(maxlen=REMEMBERED_READINGS)
         self._places: deque[int] = deque(maxlen=REMEMBERED_READINGS)
         self._speed = 0.0  # belt nanoseconds per nanosecond
+
+    @property
+    def since_ns(self) -> int:
+        """The oldest reading that is remembered."""
+        return self._moments[0] if self._moments else NEVER_NS
 
     def read(self, count: int, read_ns: int) -> bool:
         """A reading has come. False when it does not follow on the ones before: then parts on the belt are lost."""
@@ -52,6 +57,12 @@ class EncodedBelt:
         before_ns, behind_ns = self._moments[here - 1], self._moments[here]
         before, behind = self._places[here - 1], self._places[here]
         return before + (behind - before) * (at_ns - before_ns) // (behind_ns - before_ns)
+
+    def expected(self, at_ns: int) -> int | None:
+        """Belt time at a moment to come, by the present speed; None before the first reading."""
+        if not self._moments:
+            return None
+        return self._places[-1] + int((at_ns - self._moments[-1]) * self._speed)
 
     def when(self, place: int) -> int:
         """The moment at which belt time is `place`: as it was read, or by the present speed."""

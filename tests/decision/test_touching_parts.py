@@ -102,7 +102,9 @@ def test_a_part_that_was_announced_against_all_promises_gives_way() -> None:
         assert ahead.record.accepted
         late_ns = START_NS + distance_ms * MS
         late = announcement(late_ns, Gap("b", START_NS, late_ns + 900 * MS, followed=False))
+        assert not book.endangered(START_NS + 119 * MS)
         book.announce(late, START_NS + 120 * MS)
+        assert book.endangered(START_NS + 121 * MS) == (reason is Reason.TOUCHING), "the gate must take it back"
         [behind] = book.verdict(verdict(late), START_NS + 150 * MS)
         assert behind.record.reason is reason
         assert not behind.record.accepted or behind.window_start_ns > ahead.window_end_ns
