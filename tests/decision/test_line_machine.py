@@ -212,6 +212,50 @@ def verdict(part_id: str, camera: str, captured_ns: int, bad: bool) -> Verdict:
     )
 
 
+def on_its_way(behind_ms: int, speed: float) -> tuple[LineMachine, Decision]:
+    """A good part whose accept has just gone out, on a belt at this speed; a bad one follows so far behind it."""
+    line = LineMachine()
+    line.run(20)
+    line.put(300, False, "")
+    line.put(behind_ms, True, "")
+    line.change_speed(speed)
+    while not line.windows:
+        line.step()
+    return line, line.windows[0]
+
+
+def test_a_belt_that_runs_faster_than_when_the_accept_went_out_brings_nobody_else_through() -> None:
+    line, accept = on_its_way(behind_ms=60, speed=0.4)
+    line.change_speed(1.0)
+    second = line.parts[1]
+    while not second.fallen:
+        line.step()
+    assert accept.window_start_ns <= line.now_ns <= accept.window_end_ns, "it would have passed"
+    assert line.windows == []
+
+
+def test_accepts_are_taken_back_when_the_encoder_falls_silent() -> None:
+    line, _ = on_its_way(behind_ms=300, speed=0.3)
+    line.lose_the_encoder(25)
+    assert line.windows == []
+    line.put(300, False, "")
+    line.lose_the_encoder(200)
+    line.teardown()
+    assert line.decisions["top-2"].record.reason is Reason.BELT_UNKNOWN
+
+
+def test_a_belt_that_stands_keeps_its_parts_waiting() -> None:
+    line = LineMachine()
+    line.run(20)
+    line.put(10, False, "")
+    line.run(40)
+    line.change_speed(0.0)
+    line.run(2_000)
+    assert line.decisions == {}
+    line.teardown()
+    assert line.decisions["top-0"].record.accepted
+
+
 def test_in_peace_every_good_part_with_room_around_it_passes() -> None:
     line = LineMachine()
     line.run(20)
@@ -225,5 +269,5 @@ def test_in_peace_every_good_part_with_room_around_it_passes() -> None:
     assert reasons == [Reason.ANOMALY if part.bad else Reason.GOOD for part in line.parts]
 
 
-LineMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+LineMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestLineMachine = LineMachine.TestCase
