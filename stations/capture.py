@@ -92,14 +92,15 @@ class Capture:
     def turn(self, now_ns: int) -> None:
         """Takes the triggers that have arrived and passes acknowledgements on."""
         arrived: list[Trigger] = []
-        for sender, trigger in self._triggers.drain():
+        drained = list(self._triggers.drain())
+        for sender, trigger in drained:
             if trigger.part_id in self._done:
                 self._triggers.acknowledge(sender, trigger.part_id)
             elif trigger.part_id not in self._waiting:
                 self._waiting[trigger.part_id] = sender
                 arrived.append(trigger)
         self.take(arrived)
-        if len(arrived) < DRAINED_AT_ONCE:  # otherwise more may be waiting
+        if len(drained) < DRAINED_AT_ONCE:  # otherwise more may be waiting
             self._watched(now_ns - LATEST_TRIGGER_NS)
         self._settle(now_ns)
         self._station.counters["refused"] = self._triggers.refused + self._announcements.refused

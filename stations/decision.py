@@ -87,7 +87,7 @@ class DecisionStation:
         self._book = PartBook(reach_of(line.decision.gate), longest_ns, now_ns, decided, self._belt, line.lanes)
         self._receipts = Receipts(keep_ns=longest_ns)
         self._worker = Liveness(HEALTH, now_ns)
-        self._gate = build_gate(line.decision.gate, bus, [lane[0] for lane in line.lanes])
+        self._gate = build_gate(line.decision.gate, bus, line.cameras)
         self._encoder = bus.subscriber(ENCODER, Encoder) if line.belt.encoder else None
         self._announcements = bus.acked_receiver(ANNOUNCEMENTS, Announcement)
         self._shots = bus.receiver(SHOTS, FrameReady)

@@ -20,7 +20,7 @@ class View:
     """
 
     announcement: Announcement
-    place: int | None
+    place: int | None = None
     free_from: int | None = None
     free_until: int | None = None
     finding: Finding | None = None
@@ -34,17 +34,22 @@ class View:
         return self.place - (self.announcement.gate_ns - self.announcement.deadline_ns)
 
     def told(self, announcement: Announcement, belt: Belt) -> None:
-        """The camera says, perhaps once more, how far away the neighbours are."""
-        self.announcement = announcement
-        from_ns = announcement.free_from_ns
-        self.free_from = self._neighbour(None if from_ns is None else max(from_ns, belt.since_ns), belt)
-        self.free_until = self._neighbour(announcement.free_until_ns, belt)
+        """What the camera says, for the first time or once more.
 
-    def _neighbour(self, at_ns: int | None, belt: Belt) -> int | None:
-        trigger, other = belt.place(self.announcement.trigger_ns), None if at_ns is None else belt.place(at_ns)
-        if self.place is None or trigger is None or other is None:
-            return None
-        return self.place + other - trigger
+        Also asked again before a window is given: by then the belt has been read on both sides of each moment, and what
+        was an estimate is known. What lies farther back than the belt's readings stays as it was.
+        """
+        self.announcement = announcement
+        if belt.since_ns <= announcement.trigger_ns:
+            self.place = self._at(announcement.trigger_ns, belt, self.place)
+            from_ns = announcement.free_from_ns
+            self.free_from = self._at(None if from_ns is None else max(from_ns, belt.since_ns), belt, self.free_from)
+        self.free_until = self._at(announcement.free_until_ns, belt, self.free_until)
+
+    def _at(self, at_ns: int | None, belt: Belt, otherwise: int | None) -> int | None:
+        """The place at the gate of what passed the camera then."""
+        passed = None if at_ns is None else belt.place(at_ns)
+        return otherwise if passed is None else passed + self.announcement.gate_ns - self.announcement.trigger_ns
 
     def dated(self, belt: Belt) -> Announcement:
         """The announcement with deadline and gate as they are by the belt's present speed."""

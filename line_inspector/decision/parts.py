@@ -173,9 +173,7 @@ class PartBook:
             self._held.popitem(last=False)
 
     def _seen(self, announcement: Announcement) -> View:
-        trigger = self._belt.place(announcement.trigger_ns)
-        place = None if trigger is None else trigger + announcement.gate_ns - announcement.trigger_ns
-        view = View(announcement, place)
+        view = View(announcement)
         view.told(announcement, self._belt)
         return view
 
@@ -184,7 +182,7 @@ class PartBook:
         camera = view.announcement.camera
         cameras = self._lanes.get(camera, (camera,))
         joined = view.place is not None and len(cameras) > 1
-        waiting = [part for part in self._open.values() if joined and part.takes(view, self._reach.half_ns)]
+        waiting = [part for part in self._open.values() if joined and part.takes(view, 2 * self._reach.least_half_ns)]
         part = min(waiting, key=lambda part: part.offset(view)) if waiting else OpenPart(cameras)
         part.views[camera] = view
         self._trespassed |= self._lies_in_a_window(view, part.lane, now_ns)
@@ -234,6 +232,8 @@ class PartBook:
         unknown = self._belt.unknown(now_ns)
         if unknown:
             return None, Finding(Reason.BELT_UNKNOWN, unknown)
+        for view in part.views.values():
+            view.told(view.announcement, self._belt)
         if any(now_ns >= view.dated(self._belt).deadline_ns for view in part.views.values()):
             return None, Finding(Reason.NO_VERDICT, "its accept came too late for the gate")
         window = None
