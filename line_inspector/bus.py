@@ -151,6 +151,14 @@ class AckedSender:
         self._try(self._kept[key])
         heapq.heappush(self._due, (time.monotonic_ns() + FIRST_RESEND_NS, FIRST_RESEND_NS, key))
 
+    def renew(self, key: str, message: Message) -> bool:
+        """Puts another message in the place of one that still waits, and sends it; False when none waits."""
+        if key not in self._kept:
+            return False
+        self._kept[key] = messages.encode(message)
+        self._try(self._kept[key])
+        return True
+
     def acknowledged(self) -> list[str]:
         """Keys newly acknowledged; call it when the socket is readable."""
         keys: list[str] = []

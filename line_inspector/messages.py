@@ -39,6 +39,11 @@ class Reason(StrEnum):
     ENGINE_FAULT = "engine_fault"
     JOURNAL_DOWN = "journal_down"
     GATE_DOWN = "gate_down"
+    TOUCHING = "touching"
+    DOUBLE_TRIGGER = "double_trigger"
+    GAP_UNKNOWN = "gap_unknown"
+    VIEW_MISSING = "view_missing"
+    BELT_UNKNOWN = "belt_unknown"
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown_fields=True):
@@ -71,7 +76,11 @@ class Trigger(Message, frozen=True):
 
 
 class Announcement(Message, frozen=True):
-    """A part exists and must be decided by its deadline. Capture keeps it until decision has committed the part."""
+    """A part exists and must be decided by its deadline. Capture keeps it until decision has committed the part.
+
+    No other trigger of the camera lies between `free_from_ns` and `free_until_ns`, as far as it has watched so far; it
+    says so again, in the same message, when it knows more. `followed`: another one does lie at `free_until_ns`.
+    """
 
     part_id: str
     camera: str
@@ -79,6 +88,16 @@ class Announcement(Message, frozen=True):
     trigger_wall_ns: int
     deadline_ns: int
     gate_ns: int
+    free_from_ns: int | None = None
+    free_until_ns: int | None = None
+    followed: bool = False
+
+
+class Encoder(Message, frozen=True):
+    """How far the belt had come at `read_ns`, in counts of its encoder, which only ever grow."""
+
+    count: int
+    read_ns: int
 
 
 class FrameReady(Message, frozen=True):
@@ -146,7 +165,9 @@ class Heartbeat(Message, frozen=True):
 class PartRecord(Message, frozen=True):
     """All that is known of a decided part: one line of the journal, one row of the ledger.
 
-    Times that a part never reached are None, and so are score, threshold and fingerprint without a verdict.
+    Times that a part never reached are None, and so are score, threshold and fingerprint without a verdict. `views` is
+    a JSON array of what each camera saw, ViewRecord, where more than one sees the part; empty where one does. Score,
+    model and times of such a part are those of the view that decided.
     """
 
     part_id: str
@@ -162,6 +183,23 @@ class PartRecord(Message, frozen=True):
     gate_ns: int
     accepted: bool
     reason: Reason
+    detail: str
+    score: float | None
+    threshold: float | None
+    model_version: str
+    fingerprint: int | None
+    views: str = ""
+
+
+class ViewRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One camera's view of a part that several see, in PartRecord.views."""
+
+    part_id: str
+    camera: str
+    trigger_ns: int
+    captured_ns: int | None
+    verdict_ns: int | None
+    reason: str
     detail: str
     score: float | None
     threshold: float | None
@@ -195,6 +233,14 @@ class Health(Message, frozen=True):
     sent_ns: int
     state: str
     counters: dict[str, int]
+
+
+def views_of(record: PartRecord) -> list[ViewRecord]:
+    """What each camera saw of a part that several see; empty for any other, and for what is no list of views."""
+    try:
+        return msgspec.json.decode(record.views, type=list[ViewRecord]) if record.views else []
+    except msgspec.DecodeError:
+        return []
 
 
 M = TypeVar("M", bound=Message)

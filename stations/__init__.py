@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from line_inspector.streams import (
     ACCEPTS,
     ANNOUNCEMENTS,
+    ENCODER,
     FAULTS,
     FRAMES,
     HEARTBEAT,
@@ -32,7 +33,7 @@ class StationKind:
 STATIONS = (
     StationKind(
         "decision",
-        (ANNOUNCEMENTS, SHOTS, VERDICTS, FAULTS),
+        (ANNOUNCEMENTS, SHOTS, VERDICTS, FAULTS, ENCODER),
         (ACCEPTS, HEARTBEAT, RESULTS),
         "line-inspector-decision.service",
         False,

@@ -4,19 +4,27 @@ import argparse
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Any
+
+from msgspec.structs import replace
 
 from line_inspector import runtime
+from line_inspector.bus import DRAINED_AT_ONCE
 from line_inspector.cameras import Camera, CameraFault, build_camera
 from line_inspector.config import NS_PER_MS, CameraSettings, Line, RateTrigger
 from line_inspector.images import Frame
 from line_inspector.messages import Announcement, Fault, FrameReady, Reason, Trigger
 from line_inspector.ring import Geometry, RingOverrun, RingWriter, remove_orphans, slots_needed
 from line_inspector.streams import ANNOUNCEMENTS, FAULTS, FRAMES, SHOTS, TRIGGERS
+from line_inspector.tracking.belt import NEVER_NS
+from line_inspector.tracking.gaps import Gap, Gaps, Sighting
 from line_inspector.wall_clock import wall_ns
 
 REMEMBERED_PARTS = 100_000
 LAST_ACKNOWLEDGEMENT_NS = 3_000_000_000
 EARLIEST_TRIGGER_NS = 50_000_000  # a source may date a trigger a little ahead
+LATEST_TRIGGER_NS = 20_000_000  # a trigger is on its way for this long at most, or its gap is not known
+FIRST_LOOK_NS = 300_000_000  # by then a trigger that nobody was there to take has been repeated
 
 
 def serve(station: runtime.Station, arguments: argparse.Namespace) -> None:
@@ -24,7 +32,7 @@ def serve(station: runtime.Station, arguments: argparse.Namespace) -> None:
     settings = station.line.camera(arguments.camera)
     capture = Capture(station, arguments.camera, settings, build_camera(settings.source))
     source = RateSource(arguments.camera, settings.trigger) if isinstance(settings.trigger, RateTrigger) else None
-    for now_ns in station.turns(source.next_ns if source else None):
+    for now_ns in station.turns(lambda: min(capture.next_ns(), source.next_ns() if source else NEVER_NS)):
         capture.take(source.due(now_ns) if source else [])
         capture.turn(now_ns)
     capture.hand_over()
@@ -74,6 +82,8 @@ class Capture:
         self._frames = station.bus.sender(FRAMES)
         self._shots = station.bus.sender(SHOTS)
         self._faults = station.bus.sender(FAULTS)
+        self._gaps = new_gaps(station.line, name, time.monotonic_ns())
+        self._announced: OrderedDict[str, Announcement] = OrderedDict()  # those that decision has not acknowledged
         self._waiting: dict[str, bytes] = {}  # part id -> who sent its trigger, until decision acknowledges
         self._done: OrderedDict[str, None] = OrderedDict()
         station.watch(self._triggers.socket)
@@ -82,15 +92,23 @@ class Capture:
     def turn(self, now_ns: int) -> None:
         """Takes the triggers that have arrived and passes acknowledgements on."""
         arrived: list[Trigger] = []
-        for sender, trigger in self._triggers.drain():
+        drained = list(self._triggers.drain())
+        for sender, trigger in drained:
             if trigger.part_id in self._done:
                 self._triggers.acknowledge(sender, trigger.part_id)
             elif trigger.part_id not in self._waiting:
                 self._waiting[trigger.part_id] = sender
                 arrived.append(trigger)
         self.take(arrived)
+        if len(drained) < DRAINED_AT_ONCE:  # otherwise more may be waiting
+            self._watched(now_ns - LATEST_TRIGGER_NS)
         self._settle(now_ns)
         self._station.counters["refused"] = self._triggers.refused + self._announcements.refused
+
+    def next_ns(self) -> int:
+        """When a gap must be told of."""
+        next_ns = self._gaps.next_ns
+        return NEVER_NS if next_ns is None else next_ns + LATEST_TRIGGER_NS
 
     def hand_over(self) -> None:
         """Waits, on the way out, until decision has every announced part on record; nobody else would repeat them."""
@@ -106,30 +124,52 @@ class Capture:
 
         A slow shot then delays the shots after it, but not their announcements.
         """
-        for trigger in triggers:
-            self._announce(trigger)
-        for trigger in triggers:
-            self._shoot(trigger)
+        sightings = [self._announce(trigger) for trigger in triggers]
+        for trigger, sighting in zip(triggers, sightings, strict=True):
+            if sighting.double:
+                after_ms = (trigger.trigger_ns - sighting.gap.from_ns) / NS_PER_MS
+                detail = f"{after_ms:.1f} ms after the last one, within a part's length"
+                self._fault(trigger.part_id, Reason.DOUBLE_TRIGGER, detail)
+            else:
+                self._shoot(trigger)
 
     def close(self) -> None:
         """Lets go of camera and ring."""
         self._camera.close()
         self._ring.close()
 
-    def _announce(self, trigger: Trigger) -> None:
+    def _announce(self, trigger: Trigger) -> Sighting:
         now_ns, line = time.monotonic_ns(), self._station.line
         self._station.counters["triggers"] += 1
-        self._announcements.send(
-            trigger.part_id,
-            Announcement(
-                part_id=trigger.part_id,
-                camera=self._name,
-                trigger_ns=trigger.trigger_ns,
-                trigger_wall_ns=wall_ns() - (now_ns - trigger.trigger_ns),
-                deadline_ns=trigger.trigger_ns + line.deadline_ns(self._name),
-                gate_ns=trigger.trigger_ns + line.travel_ns(self._name),
-            ),
+        sighting = self._gaps.trigger(trigger.part_id, min(trigger.trigger_ns, now_ns + EARLIEST_TRIGGER_NS))
+        announcement = Announcement(
+            part_id=trigger.part_id,
+            camera=self._name,
+            trigger_ns=trigger.trigger_ns,
+            trigger_wall_ns=wall_ns() - (now_ns - trigger.trigger_ns),
+            deadline_ns=trigger.trigger_ns + line.deadline_ns(self._name),
+            gate_ns=trigger.trigger_ns + line.travel_ns(self._name),
+            **_told(sighting.gap),
         )
+        self._announced[trigger.part_id] = announcement
+        self._announcements.send(trigger.part_id, announcement)
+        for gap in sighting.ended:
+            self._tell(gap)
+        return sighting
+
+    def _watched(self, until_ns: int) -> None:
+        """No trigger older than that is still on its way: decision hears how far behind the last part the next is."""
+        gap = self._gaps.watched(until_ns)
+        if gap and not (self._tell(gap) and self._station.line.belt.encoder):
+            self._gaps.enough()  # it is decided; or the belt is steady, and the gap wide enough now
+
+    def _tell(self, gap: Gap) -> bool:
+        """Announces the part once more, with what is known of its gap by now; False when that is of no more use."""
+        told = self._announced.get(gap.part_id)
+        if told is None:
+            return False
+        self._announced[gap.part_id] = told = replace(told, **_told(gap))
+        return self._announcements.renew(gap.part_id, told)
 
     def _shoot(self, trigger: Trigger) -> None:
         if self._expired(trigger, time.monotonic_ns()):
@@ -194,12 +234,23 @@ class Capture:
         self._faults.send(Fault(part_id=part_id, camera=self._name, reason=reason, detail=detail))
 
     def _remember(self, part_id: str) -> None:
+        self._announced.pop(part_id, None)
         self._done[part_id] = None
         if len(self._done) > REMEMBERED_PARTS:
             self._done.popitem(last=False)
         sender = self._waiting.pop(part_id, None)
         if sender is not None:
             self._triggers.acknowledge(sender, part_id)
+
+
+def new_gaps(line: Line, name: str, now_ns: int) -> Gaps:
+    """For a camera whose sockets are there from now on."""
+    double_ns = int(line.cameras[name].part_length_mm / line.belt.speed_mm_s * 1e9)
+    return Gaps(now_ns + FIRST_LOOK_NS, int(line.decision.gate.window_ms * NS_PER_MS) + 1, double_ns)
+
+
+def _told(gap: Gap) -> dict[str, Any]:
+    return {"free_from_ns": gap.from_ns, "free_until_ns": gap.until_ns, "followed": gap.followed}
 
 
 def ring_geometry(line: Line, name: str) -> Geometry:

@@ -8,12 +8,13 @@ from msgspec.structs import replace
 
 from line_inspector import runtime
 from line_inspector.actuators import build_gate
-from line_inspector.config import NS_PER_MS
+from line_inspector.config import NS_PER_MS, GateSettings
 from line_inspector.decision.liveness import Liveness
 from line_inspector.decision.parts import Decision, PartBook
 from line_inspector.decision.receipts import Receipts
 from line_inspector.messages import (
     Announcement,
+    Encoder,
     Fault,
     FrameReady,
     Health,
@@ -22,13 +23,17 @@ from line_inspector.messages import (
     Result,
     SlotRef,
     Verdict,
+    views_of,
 )
 from line_inspector.records.archive import Archive
 from line_inspector.records.journal import Journal
 from line_inspector.records.ledger import LedgerWriter
 from line_inspector.records.outage import Outage
 from line_inspector.records.retention import Retention
-from line_inspector.streams import ANNOUNCEMENTS, FAULTS, HEALTH, RESULTS, SHOTS, VERDICTS
+from line_inspector.streams import ANNOUNCEMENTS, ENCODER, FAULTS, HEALTH, RESULTS, SHOTS, VERDICTS
+from line_inspector.tracking.belt import TimedBelt
+from line_inspector.tracking.encoded_belt import EncodedBelt
+from line_inspector.tracking.window import Reach
 
 OUTAGE_REMEDY = "No part is accepted. Free space on that disk"
 LAST_IMAGES_S = 2.0
@@ -76,11 +81,14 @@ class DecisionStation:
         self._retention = Retention(line.archive_dir, line.ledger_url, line.records)
         longest_ns = max(line.deadline_ns(camera) for camera in line.cameras)
         recovered = self._journal.recovered
-        decided = [record.part_id for record in recovered]
-        self._book = PartBook(int(line.decision.gate.window_ms * NS_PER_MS), longest_ns, now_ns, decided)
+        self._views = {record.part_id: _ids(record) for record in recovered if record.views}
+        decided = [part_id for record in recovered for part_id in _ids(record)]
+        self._belt = EncodedBelt(line.belt.ns_per_count, ENCODER.dead_after_ns) if line.belt.encoder else TimedBelt()
+        self._book = PartBook(reach_of(line.decision.gate), longest_ns, now_ns, decided, self._belt, line.lanes)
         self._receipts = Receipts(keep_ns=longest_ns)
         self._worker = Liveness(HEALTH, now_ns)
         self._gate = build_gate(line.decision.gate, bus, line.cameras)
+        self._encoder = bus.subscriber(ENCODER, Encoder) if line.belt.encoder else None
         self._announcements = bus.acked_receiver(ANNOUNCEMENTS, Announcement)
         self._shots = bus.receiver(SHOTS, FrameReady)
         self._slots: OrderedDict[str, SlotRef] = OrderedDict()
@@ -90,6 +98,8 @@ class DecisionStation:
         self._results = bus.publisher(RESULTS)
         for receiver in (self._announcements, self._verdicts, self._faults, self._health):
             station.watch(receiver.socket)
+        if self._encoder:
+            station.watch(self._encoder.socket)
         for record in recovered:
             self._ledger.submit(record)
         station.counters["recovered"] = len(recovered)
@@ -103,6 +113,11 @@ class DecisionStation:
         self._gate.beat(now_ns, prepared=self._worker.alive(now_ns) and not self._outage.lasting)
         for health in self._health.drain():
             self._worker.seen(health.sent_ns)
+        for reading in self._encoder.drain() if self._encoder else ():
+            self._moved(reading)
+        if self._book.endangered(time.monotonic_ns()):
+            self._station.counters["recalls"] += 1
+            self._gate.recall()
         for shot in self._shots.drain():
             self._note_slot(shot)
         for verdict in self._verdicts.drain():
@@ -136,12 +151,20 @@ class DecisionStation:
             self._station.counters["announced"] += 1
         self._carry_out(self._book.announce(announcement, time.monotonic_ns()))
 
+    def _moved(self, reading: Encoder) -> None:
+        if isinstance(self._belt, EncodedBelt) and not self._belt.read(reading.count, reading.read_ns):
+            self._station.log.error("the encoder counts anew: parts on the belt are lost, and rejected")
+            self._carry_out(self._book.derailed(time.monotonic_ns()))
+            self._gate.recall()
+
     def _carry_out(self, decisions: list[Decision]) -> None:
         for decision in decisions:
             record = self._journaled(self._passable(decision.record))
             if record.accepted:
                 self._gate.accept(record.part_id, record.camera, decision.window_start_ns, decision.window_end_ns)
-            noted = self._slots.pop(record.part_id, None)
+            noted = {part_id: self._slots.pop(part_id, None) for part_id in decision.views}.get(decision.shown)
+            if record.views:
+                self._views[record.part_id] = decision.views
             verdict = decision.verdict
             slot, heat = (verdict.slot, verdict.heat) if verdict else (noted, b"")
             self._results.send(_result(record, verdict, slot))
@@ -175,11 +198,12 @@ class DecisionStation:
         return record
 
     def _settle(self, now_ns: int) -> None:
-        for part_id in self._ledger.committed():
-            self._book.committed(part_id)
-            sender = self._receipts.committed(part_id, now_ns)
-            if sender is not None:
-                self._announcements.acknowledge(sender, part_id)
+        for recorded in self._ledger.committed():
+            for part_id in self._views.pop(recorded, (recorded,)):
+                self._book.committed(part_id)
+                sender = self._receipts.committed(part_id, now_ns)
+                if sender is not None:
+                    self._announcements.acknowledge(sender, part_id)
         self._journal.retire(self._receipts.served(now_ns))
 
     def _tally(self, record: PartRecord) -> None:
@@ -203,6 +227,16 @@ class DecisionStation:
             + self._faults.refused
             + self._health.refused
         )
+
+
+def _ids(record: PartRecord) -> tuple[str, ...]:
+    """The ids of all views of a part, its own among them."""
+    return tuple(view.part_id for view in views_of(record)) or (record.part_id,)
+
+
+def reach_of(gate: GateSettings) -> Reach:
+    """What this gate can do with a window."""
+    return Reach(int(gate.window_ms * NS_PER_MS) // 2, int(gate.least_window_ms * NS_PER_MS) // 2)
 
 
 def _result(record: PartRecord, verdict: Verdict | None, slot: SlotRef | None) -> Result:

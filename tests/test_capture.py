@@ -201,7 +201,7 @@ def test_every_part_is_announced_before_the_first_is_shot(played: Played) -> Non
     assert played.camera.shots >= 1
     first_shot_ns = next(iter(played.frames.drain())).captured_ns
     announced = [announcement for _, announcement in played.announcements.drain()]
-    assert [announcement.part_id for announcement in announced] == ["a", "b", "c"]
+    assert list(dict.fromkeys(announcement.part_id for announcement in announced)) == ["a", "b", "c"]
     sent_wall_ns = time.time_ns() - (time.monotonic_ns() - first_shot_ns)
     assert all(announcement.trigger_wall_ns < sent_wall_ns for announcement in announced)
 
@@ -222,3 +222,50 @@ def test_a_rate_source_makes_up_for_no_tick_that_it_missed() -> None:
     assert len(source.due(late_ns)) == 1
     assert source.due(late_ns + 1_000_000) == []
     assert source.next_ns() == late_ns + period_ns
+
+
+def told_last(played: Played, part_id: str, until: Callable[[Announcement], bool]) -> Announcement:
+    """What decision has heard last of the part, once that is so."""
+    heard: list[Announcement] = []
+
+    def said() -> bool:
+        heard.extend(told for _, told in played.announcements.drain() if told.part_id == part_id)
+        return bool(heard) and until(heard[-1])
+
+    played.until(said)
+    return heard[-1]
+
+
+def test_the_gap_behind_a_part_is_told_of_when_it_is_wide_enough(played: Played) -> None:
+    played.trigger("a")
+    window_ns = int(played.line.decision.gate.window_ms * 1e6)
+    told = told_last(played, "a", lambda told: told.free_until_ns - told.trigger_ns > window_ns)
+    assert not told.followed and told.free_until_ns < time.monotonic_ns(), "nobody knows the future"
+
+
+def test_a_part_that_follows_ends_the_gap(played: Played) -> None:
+    time.sleep(0.2)  # what capture vouches for begins 0.3 s after its start
+    played.trigger("a", age_s=0.03)
+    played.trigger("b")
+    ahead = told_last(played, "a", lambda told: told.followed)
+    played.trigger("c")
+    behind = told_last(played, "b", lambda told: told.followed)
+    assert ahead.free_until_ns == behind.trigger_ns and behind.free_from_ns == ahead.trigger_ns
+
+
+def test_nothing_is_vouched_for_before_capture_was_there(played: Played) -> None:
+    played.trigger("a", age_s=0.9)
+    first = told_last(played, "a", lambda told: True)
+    assert first.free_from_ns == first.trigger_ns
+
+
+def test_a_trigger_within_a_parts_length_is_a_double(tmp_path: Path) -> None:
+    played = Played(tmp_path, part_length_mm=25)  # 100 ms
+    played.trigger("a", age_s=0.05)
+    played.trigger("a+")
+    fault = played.answer("a+")
+    assert isinstance(fault, Fault) and fault.reason is Reason.DOUBLE_TRIGGER
+    window_ns = int(played.line.decision.gate.window_ms * 1e6)
+    told = told_last(played, "a", lambda told: told.free_until_ns - told.trigger_ns > window_ns)
+    assert not told.followed and played.camera.shots == 1
+    played.close()

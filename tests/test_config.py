@@ -70,6 +70,9 @@ def alternatives() -> list[tuple[str, Any]]:
 def test_every_commented_alternative_is_valid_in_its_place() -> None:
     data = yaml.safe_load((CONFIG / "line.yaml").read_text())
     places = {
+        "encoder": data["belt"],
+        "speed_change_s": data["simulation"],
+        "part": data["cameras"]["top"],
         "source": data["cameras"]["top"],
         "trigger": data["cameras"]["top"],
         "images": data["simulation"],
@@ -91,6 +94,8 @@ def test_every_commented_alternative_is_valid_in_its_place() -> None:
         before = dict(places[key])
         places[key][key] = value
         parse_line(data, CONFIG / "line.yaml")
+        if key == "encoder":
+            continue  # stays for speed_change_s, which needs it
         places[key].clear()
         places[key].update(before)
 

@@ -6,7 +6,17 @@ import zmq
 
 from line_inspector import messages
 from line_inspector.errors import InputError
-from line_inspector.streams import HEALTH, HEARTBEAT, LONGEST_IPC_PATH, RESULTS, STREAMS, TRIGGERS, Pattern, Per
+from line_inspector.streams import (
+    ENCODER,
+    HEALTH,
+    HEARTBEAT,
+    LONGEST_IPC_PATH,
+    RESULTS,
+    STREAMS,
+    TRIGGERS,
+    Pattern,
+    Per,
+)
 from stations import STATIONS
 
 PARTS_OF_MESSAGES = {messages.Ack, messages.Scene, messages.SlotRef}
@@ -30,7 +40,7 @@ def test_both_tables_tell_the_same_of_who_sends_what_to_whom() -> None:
 
 
 def test_only_what_is_watched_may_be_lost() -> None:
-    assert {stream for stream in STREAMS if stream.pattern is Pattern.LATEST} == {HEARTBEAT, RESULTS, HEALTH}
+    assert {stream for stream in STREAMS if stream.pattern is Pattern.LATEST} == {ENCODER, HEARTBEAT, RESULTS, HEALTH}
 
 
 def test_a_stream_is_dead_after_ten_missed_periods() -> None:

@@ -22,6 +22,9 @@ class Gate(Protocol):
     def accept(self, part_id: str, camera: str, window_start_ns: int, window_end_ns: int) -> None:
         """Lets this very part pass while it is before the gate."""
 
+    def recall(self) -> None:
+        """Takes back every accept that might let another part pass than the one that it is for."""
+
     def beat(self, now_ns: int, prepared: bool) -> None:
         """Keeps the gate in service. Called at every turn of the loop that decides, and from nowhere else.
 

@@ -56,6 +56,13 @@ class GpioGate:
                 windows.append((window_start_ns, window_end_ns))
                 self._changed.notify()
 
+    def recall(self) -> None:
+        """Forgets all windows, and closes the one that is open."""
+        with self._changed:
+            for windows in self._windows.values():
+                windows.clear()
+            self._changed.notify()
+
     def beat(self, now_ns: int, prepared: bool) -> None:
         """Toggles the heartbeat's line when it is due."""
         if now_ns < self._next_beat_ns:

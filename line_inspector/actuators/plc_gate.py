@@ -15,6 +15,7 @@ log = logging.getLogger("gate")
 QUEUED_ACCEPTS = 64
 RECONNECT_S = 0.2
 ACKNOWLEDGE_POLL_S = 0.004
+LEAST_RECALL_NS = 10_000_000
 
 
 class PlcGate:
@@ -34,7 +35,7 @@ class PlcGate:
         self._timeout_ns = int(settings.heartbeat_timeout_ms * NS_PER_MS)
         self._accepts: deque[Accept] = deque()
         self._condition = LineCondition()
-        self._beaten_ns = self._next_beat_ns = 0
+        self._beaten_ns = self._next_beat_ns = self._recalled_until_ns = 0
         self._safe = threading.Event()
         self._wake = threading.Event()
         self._down = self._accepting = False
@@ -56,6 +57,12 @@ class PlcGate:
         if self._safe.is_set() or len(self._accepts) >= QUEUED_ACCEPTS:
             return
         self._accepts.append(Accept(camera, window_start_ns, window_end_ns))
+        self._wake.set()
+
+    def recall(self) -> None:
+        """`ready` rests for two cycles of the PLC, by which it forgets every window; what is queued is dropped."""
+        self._accepts.clear()
+        self._recalled_until_ns = time.monotonic_ns() + max(LEAST_RECALL_NS, 2 * self._cycle_ms * NS_PER_MS)
         self._wake.set()
 
     def beat(self, now_ns: int, prepared: bool) -> None:
@@ -99,7 +106,10 @@ class PlcGate:
         handshake = Handshake(self._lanes, self._cycle_ms)
         while not self._ended():
             self._wake.clear()
-            wire.write(handshake.say(self._accepts, self._condition_now(), time.monotonic_ns()))
+            if recalled := time.monotonic_ns() < self._recalled_until_ns:
+                handshake.recall()
+            accepts: deque[Accept] = deque() if recalled else self._accepts
+            wire.write(handshake.say(accepts, self._condition_now(recalled), time.monotonic_ns()))
             asked_ns = time.monotonic_ns()
             inputs = wire.read()
             if not handshake.heard(inputs, asked_ns, time.monotonic_ns()):
@@ -107,12 +117,12 @@ class PlcGate:
             self._accepting = handshake.accepting
             if handshake.in_service:
                 self._note_up()
-            self._wake.wait(ACKNOWLEDGE_POLL_S if handshake.waiting else self._period_ns / NS_PER_S)
+            self._wake.wait(ACKNOWLEDGE_POLL_S if handshake.waiting or recalled else self._period_ns / NS_PER_S)
 
-    def _condition_now(self) -> LineCondition:
-        """As `beat` has left it, but not beating once the loop has been silent for too long."""
+    def _condition_now(self, recalled: bool) -> LineCondition:
+        """As `beat` has left it, but not beating once the loop has been silent for too long, or `recalled` accepts."""
         said = self._condition
-        if time.monotonic_ns() - self._beaten_ns < self._timeout_ns:
+        if not recalled and time.monotonic_ns() - self._beaten_ns < self._timeout_ns:
             return said
         return LineCondition(said.beats, False, said.prepared, said.was_prepared)
 

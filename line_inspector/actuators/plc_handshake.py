@@ -95,6 +95,10 @@ class Handshake:
             result_number=self._number,
         )
 
+    def recall(self) -> None:
+        """What has been handed over shall not be taken any more; the caller lets `ready` rest."""
+        self._result = Outputs()
+
     def _hand_over(self, accept: Accept, now_ns: int) -> None:
         if not self._clock or not self.accepting or accept.window_start_ns <= now_ns:
             return

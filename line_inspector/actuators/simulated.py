@@ -38,6 +38,9 @@ class SimulatedGate:
             AcceptPart(part_id=part_id, camera=camera, window_start_ns=window_start_ns, window_end_ns=window_end_ns),
         )
 
+    def recall(self) -> None:
+        """Nothing to do: this gate knows which part is before it."""
+
     def beat(self, now_ns: int, prepared: bool) -> None:
         """Publishes the heartbeat when it is due, and repeats accepts that the gate has not acknowledged."""
         if self._safe or now_ns < self._next_beat_ns:

@@ -149,7 +149,7 @@ def _count(parts: Collection[BinnedPart], evidence: Evidence, blows: Collection[
     return Count(
         uninspected_accepted=len(passed) - len(proper),
         defective_accepted=defective - missed,
-        ledger_gaps=sum(part.part_id not in evidence.rows for part in parts) + phantoms,
+        ledger_gaps=sum(_unrecorded(part, evidence) for part in parts) + phantoms,
         parts=len(parts),
         accepted=len(passed),
         missed_by_model=missed,
@@ -170,8 +170,13 @@ def _rejected_on_sight(part: BinnedPart, evidence: Evidence) -> bool:
     return row is not None and row.reason is Reason.ANOMALY
 
 
+def _unrecorded(part: BinnedPart, evidence: Evidence) -> bool:
+    """Whether the line was told of the part, and has no row for it."""
+    return bool(part.told) and part.part_id not in evidence.rows and evidence.rows.keys().isdisjoint(part.told)
+
+
 def _phantoms(evidence: Evidence, from_ns: int, until_ns: int) -> int:
-    known = {part.part_id for part in evidence.parts}
+    known = {part_id for part in evidence.parts for part_id in part.told}
     return sum(from_ns <= row.gate_ns < until_ns and row.part_id not in known for row in evidence.rows.values())
 
 

@@ -35,7 +35,7 @@ that jumps or stands still is noticed in the next exchange, and everything that 
 
 The PLC lets pass whatever is before the gate in a window, since it does not know parts. So windows must not overlap:
 `window_ms` may be at most 1000 / `max_rate_hz` of each camera, and the line file is refused otherwise. Parts that come
-closer to each other than `max_rate_hz` allows are for the site to prevent.
+nearer to each other than that get shorter windows, or are rejected (docs/tracking.md).
 
 ## Timing
 

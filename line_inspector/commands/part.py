@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from line_inspector.line_file import read_line_file
+from line_inspector.messages import ViewRecord, views_of
 
 if TYPE_CHECKING:
     from line_inspector.records.trace import PartTrace
@@ -54,6 +55,7 @@ def _document(line: str, found: "PartTrace") -> dict[str, object]:
         "threshold": record.threshold,
         "score": record.score,
         "fingerprint": None if record.fingerprint is None else f"{record.fingerprint & 0xFFFF_FFFF_FFFF_FFFF:08x}",
+        "views": [_view(view) for view in views_of(record)] or None,
         "image": str(found.image) if found.image else None,
         "heat": str(found.heat) if found.heat else None,
         "retired": None,
@@ -65,6 +67,11 @@ def _document(line: str, found: "PartTrace") -> dict[str, object]:
     return document
 
 
+def _view(view: ViewRecord) -> str:
+    score = "no verdict" if view.score is None else f"score {view.score:.4f}"
+    return f"{view.camera} {view.part_id}: {view.reason}, {score}" + (f" ({view.detail})" if view.detail else "")
+
+
 def _in_words(document: dict[str, object]) -> str:
     """A line for each fact; a fact that is not there says so."""
     lines = []
@@ -72,6 +79,8 @@ def _in_words(document: dict[str, object]) -> str:
         if isinstance(value, dict):
             lines.append(f"{key.replace('_', ' ')}:")
             lines += [f"  {name.replace('_', ' '):17} {_shown(inner):>10}" for name, inner in value.items()]
+        elif isinstance(value, list):
+            lines += [f"{key.replace('_', ' ')}:", *(f"  {item}" for item in value)]
         elif value != "":
             lines.append(f"{key.replace('_', ' '):19} {_shown(value)}")
     return "\n".join(lines)

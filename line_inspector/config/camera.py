@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from line_inspector.config.section import Section
+from line_inspector.config.section import Name, Section
 from line_inspector.config.source import CameraSource
 from line_inspector.config.trigger import SLOWEST_HZ, TriggerSource
 from line_inspector.config.units import MS_PER_S, NS_PER_MS
@@ -16,6 +16,12 @@ class CameraSettings(Section):
     source: CameraSource = Field(description="where frames come from")
     trigger: TriggerSource = Field(description="what makes a part")
     to_gate_mm: float = Field(gt=0, le=100_000, description="belt distance from camera to reject gate")
+    part: Name | None = Field(
+        None, description="cameras with the same name here see the same part, which passes only if each calls it good"
+    )
+    part_length_mm: float = Field(
+        0, ge=0, le=10_000, description="a trigger sooner than this after the last is the same part: double_trigger"
+    )
     max_rate_hz: float = Field(
         20, ge=SLOWEST_HZ, le=1000, description="highest part rate; sizes the frame ring, bounds trigger_expiry_ms"
     )

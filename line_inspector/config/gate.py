@@ -11,6 +11,7 @@ NodeIdTemplate = Annotated[str, StringConstraints(pattern=r"^[^{}]*\{name\}[^{}]
 
 LEAST_BEATS = 3  # so many heartbeats may be missed before everything is rejected
 WINDOW_BEYOND_CYCLES_MS = 8  # what reading the clock and rounding take, with a little left
+LEAST_WINDOW_MS = 10  # of a gate that is no PLC; a thread that holds a GPIO window wakes within a millisecond or two
 
 
 class GateSection(Section):
@@ -21,6 +22,11 @@ class GateSection(Section):
     heartbeat_timeout_ms: float = Field(  # at least three periods of the heartbeat, see streams.py
         250, ge=120, le=10_000, description="the gate rejects everything once decision has been silent this long"
     )
+
+    @property
+    def least_window_ms(self) -> float:
+        """The shortest window that this gate can hold: parts nearer to each other than that cannot be told apart."""
+        return min(LEAST_WINDOW_MS, self.window_ms)
 
 
 class SimulatedGateSettings(GateSection):
@@ -54,13 +60,18 @@ class PlcGateSection(BeatingGateSection):
     cycle_ms: int = Field(10, ge=0, le=1000, description="longest cycle of the PLC's program: its clock is so coarse")
     timeout_ms: int = Field(200, ge=10, le=5000, description="a PLC that has not answered for this long is lost")
 
+    @property
+    def least_window_ms(self) -> float:
+        """Two cycles of a window are uncertain, and what is left must hold a count of the PLC's clock."""
+        return 2 * self.cycle_ms + WINDOW_BEYOND_CYCLES_MS
+
     @model_validator(mode="after")
     def _a_window_outlasts_the_cycles_around_it(self) -> "PlcGateSection":
-        least_ms = 2 * self.cycle_ms + WINDOW_BEYOND_CYCLES_MS
+        least_ms = self.least_window_ms
         if self.window_ms < least_ms:
             raise ValueError(
                 f"window_ms is {self.window_ms:g}, but of a window two cycles are uncertain, so that cycle_ms"
-                f" {self.cycle_ms} takes {least_ms} ms; raise one or lower the other"
+                f" {self.cycle_ms} takes {least_ms:g} ms; raise one or lower the other"
             )
         return self
 

@@ -80,12 +80,35 @@ class Line(Section):
         return self
 
     @model_validator(mode="after")
+    def _cameras_of_one_part_are_triggered_by_it(self) -> "Line":
+        for lane in self.lanes:
+            for name in lane[1:]:
+                if "rate" in (self.cameras[name].trigger.kind, self.cameras[lane[0]].trigger.kind):
+                    raise ValueError(
+                        f"cameras {lane[0]} and {name} see the same part (cameras.{name}.part), so that a clock of"
+                        " their own (trigger.kind rate) cannot be what triggers them"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _a_changing_speed_is_followed(self) -> "Line":
+        if self.simulation and self.simulation.speed_change_s and not self.belt.encoder:
+            raise ValueError(
+                "simulation.speed_change_s lets the belt change its speed, which only a line with an encoder can follow"
+                " (belt.encoder)"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _every_camera_has_its_own_output(self) -> "Line":
         gate = self.decision.gate
         if isinstance(gate, GpioGateSettings):
             lines = [*gate.accept_lines.values(), gate.heartbeat_line]
-            if set(gate.accept_lines) != set(self.cameras):
-                raise ValueError("decision.gate.accept_lines must hold one line for each camera and no other name")
+            if set(gate.accept_lines) != {lane[0] for lane in self.lanes}:
+                raise ValueError(
+                    "decision.gate.accept_lines must hold one line for each camera and no other name; of cameras that"
+                    " see the same part, only the first"
+                )
             if len(set(lines)) < len(lines):
                 raise ValueError("decision.gate uses one GPIO line for two outputs")
         return self
@@ -96,6 +119,14 @@ class Line(Section):
             known = ", ".join(self.cameras)
             raise InputError(f"no camera '{name}' in the line file", f"line {self.line}", f"Known cameras: {known}")
         return self.cameras[name]
+
+    @property
+    def lanes(self) -> list[tuple[str, ...]]:
+        """Cameras that see the same parts, each in one tuple, in the order of the file; the gate knows the first."""
+        lanes: dict[tuple[bool, str], list[str]] = {}
+        for name, camera in self.cameras.items():
+            lanes.setdefault((camera.part is None, camera.part or name), []).append(name)
+        return [tuple(lane) for lane in lanes.values()]
 
     def travel_ns(self, camera: str) -> int:
         """Belt time from camera to gate, in nanoseconds."""

@@ -1,31 +1,28 @@
 """The parts between announcement and gate: each gets exactly one decision, at the latest at its deadline."""
 
 import heapq
-import math
-from collections import OrderedDict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Mapping
+from itertools import count
 
-from line_inspector.decision.policy import Finding, announced_late, blame, judge, unanswered
-from line_inspector.messages import Announcement, Fault, PartRecord, Reason, Verdict
+from line_inspector.decision.decided import Decision, record_of
+from line_inspector.decision.open_part import OpenPart, View
+from line_inspector.decision.policy import Finding, announced_late, blame, judge
+from line_inspector.messages import Announcement, Fault, Reason, Verdict
+from line_inspector.tracking.belt import NEVER_NS, Belt, TimedBelt
+from line_inspector.tracking.release import Release, Releases
+from line_inspector.tracking.window import Reach, Span
 
-NEVER_NS = 2**63 - 1
+__all__ = ["NEVER_NS", "Decision", "PartBook"]
+
 WAKE_BEFORE_NS = (
     2_000_000  # a busy host wakes a process this much late; no good verdict is expected so close to the end
 )
+RELEASE_BEFORE_NS = 10_000_000  # an accept that is held for the belt's sake must not be lost to a late wake
 REMEMBERED_PARTS = 100_000
+REMEMBERED_WINDOWS = 64  # of accepted parts, for each lane
 HELD_ANSWERS = 4_096
 AWAY_NS = 100_000_000  # the station turns at least every 50 ms; after a longer gap it was frozen, not idle
-
-
-@dataclass(frozen=True)
-class Decision:
-    """One decided part: its record, when it is before the gate, and the verdict where there was one."""
-
-    record: PartRecord
-    window_start_ns: int
-    window_end_ns: int
-    verdict: Verdict | None
 
 
 class PartBook:
@@ -35,73 +32,119 @@ class PartBook:
     and more than once. An answer that comes before its announcement waits for it, for `longest_deadline_ns` at most.
     `decided` are parts decided before this process started. A decided part is known until the ledger has it, and for
     REMEMBERED_PARTS more after that: as long as capture may announce it again.
+
+    A part is accepted when every camera of its lane has given a good verdict, and when it is known how near its
+    neighbours are: its window reaches to the middle between them at most, and one that the gate cannot hold is none.
+    `lanes` are the cameras that see the same parts; a camera that stands in none of them has a lane of its own. On a
+    belt whose speed may change an accept is held until its deadline is near, so that its window is told by the speed
+    at which the part will pass.
     """
 
-    def __init__(self, window_ns: int, longest_deadline_ns: int, started_ns: int, decided: Iterable[str] = ()) -> None:
-        self._half_window_ns = window_ns // 2
+    def __init__(
+        self,
+        reach: Reach,
+        longest_deadline_ns: int,
+        started_ns: int,
+        decided: Iterable[str] = (),
+        belt: Belt | None = None,
+        lanes: Iterable[tuple[str, ...]] = (),
+    ) -> None:
+        self._reach, self._belt = reach, belt or TimedBelt()
         self._longest_deadline_ns = longest_deadline_ns
         self._attentive_since_ns = self._attended_ns = started_ns
-        self._open: dict[str, Announcement] = {}
-        self._deadlines: list[tuple[int, str]] = []
+        self._lanes: Mapping[str, tuple[str, ...]] = {camera: lane for lane in lanes for camera in lane}
+        self._open: dict[str, OpenPart] = {}  # by the id of each view
+        self._deadlines: list[tuple[int, int, OpenPart]] = []
+        self._numbers = count()
         self._held: OrderedDict[str, tuple[Verdict | Fault, int]] = OrderedDict()
+        self._accepted: dict[str, deque[Span]] = {}
+        self._releases = Releases(reach.least_half_ns)
+        self._trespassed = False
         self._uncommitted = set(decided)
         self._committed: OrderedDict[str, None] = OrderedDict()
 
     def announce(self, announcement: Announcement, now_ns: int) -> list[Decision]:
-        """A part exists. Known ones are ignored; one whose deadline has passed is decided at once."""
+        """A part exists, or more is known of its neighbours. One whose deadline has passed is decided at once."""
         self._attend(now_ns)
         part_id = announcement.part_id
-        if self.knows(part_id):
+        if part_id in self._open:
+            part = self._open[part_id]
+            part.views[announcement.camera].told(announcement, self._belt)
+            return self._decide_if_due(part, now_ns)
+        if self._is_decided(part_id):
             return []
-        self._open[part_id] = announcement
-        heapq.heappush(self._deadlines, (announcement.deadline_ns - WAKE_BEFORE_NS, part_id))
+        view = self._seen(announcement)
+        part = self._part_of(view, now_ns)
         answer, held_ns = self._held.pop(part_id, (None, None))
         if isinstance(answer, Fault):
-            return [self._decide(announcement, blame(answer), now_ns)]
-        if now_ns >= announcement.deadline_ns:
-            finding = announced_late(announcement, now_ns, self._attentive_since_ns)
-            return [self._decide(announcement, finding, now_ns, answer, held_ns)]
-        if answer:
-            return [self._decide(announcement, judge(answer, announcement, now_ns), now_ns, answer, held_ns)]
-        return []
+            view.answer(blame(answer))
+        elif view.place is None:
+            view.answer(Finding(Reason.BELT_UNKNOWN, self._belt.unknown(now_ns) or "nobody knows where its part lies"))
+        elif now_ns >= view.dated(self._belt).deadline_ns:
+            late = announced_late(view.dated(self._belt), now_ns, self._attentive_since_ns)
+            view.answer(late, answer, held_ns)
+        elif answer:
+            view.answer(judge(answer, view.dated(self._belt), now_ns), answer, held_ns)
+        return self._decide_if_due(part, now_ns)
 
     def verdict(self, verdict: Verdict, now_ns: int) -> list[Decision]:
         """The model has spoken of a part."""
-        announcement = self._open.get(verdict.part_id)
-        if not announcement:
+        part = self._open.get(verdict.part_id)
+        if not part:
             self._hold(verdict, now_ns)
             return []
-        return [self._decide(announcement, judge(verdict, announcement, now_ns), now_ns, verdict, now_ns)]
+        view = self._view(part, verdict.part_id)
+        view.answer(judge(verdict, view.dated(self._belt), now_ns), verdict, now_ns)
+        return self._decide_if_due(part, now_ns)
 
     def fault(self, fault: Fault, now_ns: int) -> list[Decision]:
         """A part will get no verdict."""
-        announcement = self._open.get(fault.part_id)
-        if not announcement:
+        part = self._open.get(fault.part_id)
+        if not part:
             self._hold(fault, now_ns)
             return []
-        return [self._decide(announcement, blame(fault), now_ns)]
+        self._view(part, fault.part_id).answer(blame(fault))
+        return self._decide_if_due(part, now_ns)
 
     def expire(self, now_ns: int, worker_down: bool) -> list[Decision]:
-        """Rejects every part whose time is up, and forgets answers whose part was never announced."""
+        """Decides every part whose time is up, and forgets answers whose part was never announced."""
         self._attend(now_ns)
         due: list[Decision] = []
+        unknown = self._belt.unknown(now_ns) if self._open else ""
+        if unknown:
+            due += self.abandon(now_ns, Finding(Reason.BELT_UNKNOWN, unknown))
         while self.next_deadline_ns() <= now_ns:
-            _, part_id = heapq.heappop(self._deadlines)
-            due.append(self._decide(self._open[part_id], unanswered(worker_down), now_ns))
+            _, _, part = heapq.heappop(self._deadlines)
+            due.append(self._decide(part, now_ns, worker_down))
         while self._held and next(iter(self._held.values()))[1] + self._longest_deadline_ns < now_ns:
             self._held.popitem(last=False)
         return due
 
-    def abandon(self, now_ns: int) -> list[Decision]:
-        """Rejects every part that still waits: decision is being stopped."""
-        finding = Finding(Reason.NO_VERDICT, "decision was stopped")
-        return [self._decide(announcement, finding, now_ns) for announcement in list(self._open.values())]
+    def abandon(self, now_ns: int, finding: Finding | None = None) -> list[Decision]:
+        """Rejects every part that still waits: decision is being stopped, or so `finding` says."""
+        finding = finding or Finding(Reason.NO_VERDICT, "decision was stopped")
+        parts = {id(part): part for part in self._open.values()}
+        return [self._decided(part, part.leading, finding, now_ns, None) for part in parts.values()]
+
+    def endangered(self, now_ns: int) -> bool:
+        """Whether an accepted part's window would let another one pass: the belt has changed its speed that much, or a
+        part was announced there against all that its camera had said.
+
+        Then the gate must take all accepts back; true once for the same accepts.
+        """
+        trespassed, self._trespassed = self._trespassed, False
+        return trespassed or (not self._belt.steady and self._releases.endangered(self._belt, now_ns))
+
+    def derailed(self, now_ns: int) -> list[Decision]:
+        """Rejects every part that still waits: the belt's places mean something else from now on."""
+        self._accepted.clear()
+        return self.abandon(now_ns, Finding(Reason.BELT_UNKNOWN, "the encoder counts anew"))
 
     def next_deadline_ns(self) -> int:
         """When `expire` has something to do next; NEVER_NS when no part waits."""
-        while self._deadlines and self._deadlines[0][1] not in self._open:
+        while self._deadlines and self._deadlines[0][2].leading.announcement.part_id not in self._open:
             heapq.heappop(self._deadlines)
-        return self._deadlines[0][0] if self._deadlines else NEVER_NS
+        return self._belt.when(self._deadlines[0][0]) if self._deadlines else NEVER_NS
 
     def committed(self, part_id: str) -> None:
         """The ledger has the part."""
@@ -115,7 +158,7 @@ class PartBook:
         return part_id in self._open or self._is_decided(part_id)
 
     def __len__(self) -> int:
-        return len(self._open)
+        return len({id(part) for part in self._open.values()})
 
     def _attend(self, now_ns: int) -> None:
         if now_ns - self._attended_ns > AWAY_NS:
@@ -129,52 +172,104 @@ class PartBook:
         if len(self._held) > HELD_ANSWERS:
             self._held.popitem(last=False)
 
-    def _decide(
-        self,
-        announcement: Announcement,
-        finding: Finding,
-        now_ns: int,
-        verdict: Verdict | None = None,
-        verdict_ns: int | None = None,
-    ) -> Decision:
-        del self._open[announcement.part_id]
-        self._uncommitted.add(announcement.part_id)
+    def _seen(self, announcement: Announcement) -> View:
+        view = View(announcement)
+        view.told(announcement, self._belt)
+        return view
+
+    def _part_of(self, view: View, now_ns: int) -> OpenPart:
+        """The part that this is a view of: one that waits for it, or a new one."""
+        camera = view.announcement.camera
+        cameras = self._lanes.get(camera, (camera,))
+        joined = view.place is not None and len(cameras) > 1
+        waiting = [part for part in self._open.values() if joined and part.takes(view, 2 * self._reach.least_half_ns)]
+        part = min(waiting, key=lambda part: part.offset(view)) if waiting else OpenPart(cameras)
+        part.views[camera] = view
+        self._trespassed |= self._lies_in_a_window(view, part.lane, now_ns)
+        self._open[view.announcement.part_id] = part
+        if view.place is not None:
+            early_ns = WAKE_BEFORE_NS if self._belt.steady else RELEASE_BEFORE_NS
+            heapq.heappush(self._deadlines, (view.deadline_place - early_ns, next(self._numbers), part))
+        return part
+
+    def _lies_in_a_window(self, view: View, lane: str, now_ns: int) -> bool:
+        if view.place is None:
+            return False
+        given = [span for span in self._accepted.get(lane, ()) if span.start <= view.place <= span.end]
+        return any(self._belt.when(span.end) >= now_ns for span in given)
+
+    @staticmethod
+    def _view(part: OpenPart, part_id: str) -> View:
+        return next(view for view in part.views.values() if view.announcement.part_id == part_id)
+
+    def _decide_if_due(self, part: OpenPart, now_ns: int) -> list[Decision]:
+        """Decides the part when nothing is left to wait for."""
+        view, finding = part.conclusion(worker_down=False)
+        lost = any(seen.place is None for seen in part.views.values())
+        if lost or any(now_ns >= seen.dated(self._belt).deadline_ns for seen in part.views.values()):
+            return [self._decide(part, now_ns, worker_down=False)]
+        if finding.reason is Reason.DOUBLE_TRIGGER and len(part.views) == 1:
+            return [self._decide(part, now_ns, worker_down=False)]  # no part of its own: nobody else sees it
+        if not part.answered:
+            return []
+        if finding.reason is Reason.GOOD and not self._known_to_be_free(part):
+            return []
+        return [self._decide(part, now_ns, worker_down=False)]
+
+    def _known_to_be_free(self, part: OpenPart) -> bool:
+        """Whether a good part's window is known now, and will stay so."""
+        return self._belt.steady and all(view.wide(self._reach) for view in part.views.values())
+
+    def _decide(self, part: OpenPart, now_ns: int, worker_down: bool) -> Decision:
+        view, finding = part.conclusion(worker_down)
+        window = None
+        if finding.reason is Reason.GOOD:
+            window, finding = self._window(part, now_ns)
+        return self._decided(part, view, finding, now_ns, window)
+
+    def _window(self, part: OpenPart, now_ns: int) -> tuple[Span | None, Finding]:
+        """The window of a part that every view calls good, or why it has none."""
+        unknown = self._belt.unknown(now_ns)
+        if unknown:
+            return None, Finding(Reason.BELT_UNKNOWN, unknown)
+        for view in part.views.values():
+            view.told(view.announcement, self._belt)
+        if any(now_ns >= view.dated(self._belt).deadline_ns for view in part.views.values()):
+            return None, Finding(Reason.NO_VERDICT, "its accept came too late for the gate")
+        window = None
+        for view in part.views.values():
+            narrow, own = view.narrow(self._reach), view.window(self._reach)
+            if narrow or own is None:
+                return None, narrow or Finding(Reason.GAP_UNKNOWN)
+            window = own.shared_with(window) if window else own
+        assert window is not None
+        places = [view.place for view in part.views.values() if view.place is not None]
+        for other in self._accepted.get(part.lane, ()):
+            window = window.apart_from(other, min(places))
+        if not window.reaches_around(places, self._reach.least_half_ns):
+            return None, Finding(Reason.TOUCHING, "another part is too near for a window of its own")
+        return window, Finding(Reason.GOOD)
+
+    def _decided(self, part: OpenPart, view: View, finding: Finding, now_ns: int, window: Span | None) -> Decision:
+        views = tuple(seen.announcement.part_id for seen in part.views.values())
+        for part_id in views:
+            del self._open[part_id]
+        self._uncommitted.update(views)
+        dated = part.leading.dated(self._belt)
+        start_ns, end_ns = dated.gate_ns - self._reach.half_ns, dated.gate_ns + self._reach.half_ns
+        if window:
+            self._accepted.setdefault(part.lane, deque(maxlen=REMEMBERED_WINDOWS)).append(window)
+            start_ns, end_ns = self._belt.when(window.start), self._belt.when(window.end)
+            if not self._belt.steady:
+                self._releases.add(Release(start_ns, end_ns, *part.free()))
         return Decision(
-            record=_record(announcement, finding, now_ns, verdict, verdict_ns),
-            window_start_ns=announcement.gate_ns - self._half_window_ns,
-            window_end_ns=announcement.gate_ns + self._half_window_ns,
-            verdict=verdict,
+            record=record_of(part, view, dated, finding, now_ns),
+            window_start_ns=start_ns,
+            window_end_ns=end_ns,
+            verdict=view.verdict,
+            shown=view.announcement.part_id,
+            views=views,
         )
 
     def _is_decided(self, part_id: str) -> bool:
         return part_id in self._uncommitted or part_id in self._committed
-
-
-def _record(
-    announcement: Announcement, finding: Finding, decided_ns: int, verdict: Verdict | None, verdict_ns: int | None
-) -> PartRecord:
-    return PartRecord(
-        part_id=announcement.part_id,
-        camera=announcement.camera,
-        trigger_wall_ns=announcement.trigger_wall_ns,
-        trigger_ns=announcement.trigger_ns,
-        captured_ns=verdict.captured_ns if verdict else None,
-        inference_start_ns=verdict.inference_start_ns if verdict else None,
-        inference_end_ns=verdict.inference_end_ns if verdict else None,
-        verdict_ns=verdict_ns,
-        decided_ns=decided_ns,
-        deadline_ns=announcement.deadline_ns,
-        gate_ns=announcement.gate_ns,
-        accepted=finding.reason is Reason.GOOD,
-        reason=finding.reason,
-        detail=finding.detail,
-        score=_finite(verdict.score) if verdict else None,
-        threshold=_finite(verdict.threshold) if verdict else None,
-        model_version=verdict.model_version if verdict else "",
-        fingerprint=verdict.fingerprint if verdict else None,
-    )
-
-
-def _finite(value: float) -> float | None:
-    """None for NaN and infinity, which neither SQL nor JSON can carry."""
-    return value if math.isfinite(value) else None

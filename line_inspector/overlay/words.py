@@ -19,6 +19,11 @@ REASONS = {
     Reason.ENGINE_FAULT: "The model failed",
     Reason.JOURNAL_DOWN: "The decision could not be recorded",
     Reason.GATE_DOWN: "The gate takes no accepts",
+    Reason.TOUCHING: "Another part is too near",
+    Reason.GAP_UNKNOWN: "It is not known whether another part is too near",
+    Reason.DOUBLE_TRIGGER: "A second trigger for the same part",
+    Reason.VIEW_MISSING: "One of the cameras has not seen the part",
+    Reason.BELT_UNKNOWN: "The belt's encoder is silent or counts anew",
 }
 
 CONSEQUENCES = {

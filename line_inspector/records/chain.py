@@ -17,6 +17,7 @@ from line_inspector.messages import PartRecord
 START = "0" * 64  # the hash before the first
 
 PART_FIELDS = ("number", *PartRecord.__struct_fields__)
+LATER_FIELDS = frozenset({"views"})  # hashed only where they hold something: rows from before keep their hash
 AUDIT_FIELDS = ("number", "key", "at_wall_ns", "who", "action", "subject", "old", "new")
 
 
@@ -26,13 +27,18 @@ def row_hash(previous: str, values: Sequence[Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def hashed_values(row: Mapping[Any, Any], fields: Sequence[str]) -> list[Any]:
+    """The values of a row that its hash is of."""
+    return [row[name] for name in fields if name not in LATER_FIELDS or row[name]]
+
+
 def chained(rows: Iterable[dict[str, Any]], head: tuple[int, str], fields: Sequence[str]) -> Iterator[dict[str, Any]]:
     """The rows with `number` and `hash`, as they follow on `head`, the last row's number and hash."""
     number, previous = head
     for row in rows:
         number += 1
         row = {**row, "number": number}
-        row["hash"] = previous = row_hash(previous, [row[name] for name in fields])
+        row["hash"] = previous = row_hash(previous, hashed_values(row, fields))
         yield row
 
 
@@ -72,6 +78,6 @@ class ChainWalk:
         if found > expected:
             gap = f"row {expected} is" if found == expected + 1 else f"rows {expected} to {found - 1} are"
             return f"{gap} missing, before row {found} ({known_as})"
-        if row["hash"] != row_hash(self.head, [row[field] for field in self._fields]):
+        if row["hash"] != row_hash(self.head, hashed_values(row, self._fields)):
             return f"row {found} ({known_as}) is not as it was written"
         return ""

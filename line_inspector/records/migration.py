@@ -10,6 +10,7 @@ from line_inspector.records.audit import append_changes, change
 from line_inspector.records.schema import SCHEMA_VERSION, metadata, parts
 
 VERSION_TABLE = "alembic_version"
+CHAINED_SINCE = "0002"
 SCRIPTS = Path(__file__).parent / "migrations"
 
 
@@ -62,7 +63,7 @@ def _refuse_foreign(connection: Connection, version: str | None, where: str) -> 
         raise InputError("holds another program's tables", where, "Name another database in records.ledger")
     if parts.name in tables and version is None:
         columns = {column["name"] for column in inspect(connection).get_columns(parts.name)}
-        _refuse_columns(columns ^ (set(parts.columns.keys()) - {"number", "hash"}), parts.name, where)
+        _refuse_columns(columns ^ (set(parts.columns.keys()) - {"number", "hash", "views"}), parts.name, where)
 
 
 def _migrate(connection: Connection, found: str | None, where: str) -> None:
@@ -70,7 +71,7 @@ def _migrate(connection: Connection, found: str | None, where: str) -> None:
     from alembic.config import Config
 
     older = inspect(connection).has_table(parts.name)
-    unchained = connection.execute(select(func.count()).select_from(text(parts.name))).scalar() if older else 0
+    unchained = _unchained(connection, found) if older else 0
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     command.upgrade(config, "head")
@@ -79,6 +80,12 @@ def _migrate(connection: Connection, found: str | None, where: str) -> None:
         _refuse_columns(columns ^ set(table.columns.keys()), name, where)
     new = f"{SCHEMA_VERSION}, {unchained} parts from before the chain"
     append_changes(connection, [change("ledger.migrate", "schema", found or "none", new)])
+
+
+def _unchained(connection: Connection, version: str | None) -> int:
+    rows = select(func.count()).select_from(text(parts.name))
+    since = rows if version is None or version < CHAINED_SINCE else rows.where(text("number IS NULL"))
+    return connection.execute(since).scalar() or 0
 
 
 def _refuse_columns(differing: set[str], table: str, where: str) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaD
 
 from line_inspector.messages import PartRecord, Reason
 
-SCHEMA_VERSION = "0002"  # the newest migration
+SCHEMA_VERSION = "0003"  # the newest migration
 HASH_LENGTH = 64
 
 metadata = MetaData()
@@ -38,6 +38,7 @@ parts = Table(
     Column("threshold", Float),
     Column("model_version", String, nullable=False),
     Column("fingerprint", BigInteger),
+    Column("views", String),  # JSON array of what each camera saw, where several see the part; else NULL
     Column("number", BigInteger),  # place in the chain from 1 on; NULL in rows from before there was one
     Column("hash", String(HASH_LENGTH)),  # of this row and the hash before it
     Index("parts_by_time", "trigger_wall_ns"),
@@ -87,12 +88,13 @@ def row_of(record: PartRecord) -> dict[str, Any]:
     An integer beyond 64 bits becomes the nearest within, NaN becomes None, and a NUL in a text, which PostgreSQL does
     not take, the character that shows one (U+2400).
     """
-    return {name: storable(value) for name, value in msgspec.structs.asdict(record).items()}
+    row = {name: storable(value) for name, value in msgspec.structs.asdict(record).items()}
+    return {**row, "views": row["views"] or None}
 
 
 def record_of(row: Mapping[Any, Any]) -> PartRecord:
     """The record in a row that has RECORD_COLUMNS."""
-    return PartRecord(**{**row, "reason": Reason(row["reason"])})
+    return PartRecord(**{**row, "reason": Reason(row["reason"]), "views": row["views"] or ""})
 
 
 def storable(value: Any) -> Any:

@@ -30,7 +30,10 @@ def serve(station: runtime.Station, arguments: argparse.Namespace) -> None:
 def _settle(station: runtime.Station, world: World) -> None:
     line = station.line
     now_ns = time.monotonic_ns()
-    end_ns = now_ns + max(line.travel_ns(camera) for camera in line.cameras) + LAST_ACKNOWLEDGEMENT_NS
+    travel_ns = max(line.travel_ns(camera) for camera in line.cameras)
+    if line.simulation and line.simulation.speed_change_s:  # a slow belt, and stops
+        travel_ns = int(2 * travel_ns / line.simulation.least_speed + 4e9 * line.simulation.speed_change_s)
+    end_ns = now_ns + travel_ns + LAST_ACKNOWLEDGEMENT_NS
     while not world.settled and now_ns < end_ns:
         time.sleep(SETTLING_STEP_S)
         now_ns = time.monotonic_ns()

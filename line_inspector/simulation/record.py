@@ -11,11 +11,15 @@ from line_inspector.errors import InputError
 from line_inspector.simulation.belt import Part
 from line_inspector.simulation.gate import Passage, Why
 
+AGAIN = "+"  # ends the id of a second trigger for the same part
 Bin = Literal["accept", "reject"]
 
 
 class BinnedPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One part that has passed the gate. Times are CLOCK_MONOTONIC nanoseconds; `defective` is None where unknown."""
+    """One part that has passed the gate. Times are CLOCK_MONOTONIC nanoseconds; `defective` is None where unknown.
+
+    `triggers` are the ids of all triggers that were sent for it, None for the one that has its own id.
+    """
 
     part_id: str
     camera: str
@@ -28,6 +32,12 @@ class BinnedPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     bin: Bin
     why: Why
     accept_received_ns: int | None
+    triggers: list[str] | None = None
+
+    @property
+    def told(self) -> list[str]:
+        """The ids under which the line has heard of it."""
+        return [self.part_id] if self.triggers is None else self.triggers
 
 
 def binned(part: Part, passage: Passage) -> BinnedPart:
@@ -44,6 +54,7 @@ def binned(part: Part, passage: Passage) -> BinnedPart:
         bin="accept" if passage.accepted else "reject",
         why=passage.why,
         accept_received_ns=passage.accept_received_ns,
+        triggers=None if part.triggers == [part.part_id] else part.triggers,
     )
 
 

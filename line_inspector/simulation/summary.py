@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from line_inspector.messages import PartRecord
+from line_inspector.messages import PartRecord, views_of
 from line_inspector.records.report import report
-from line_inspector.simulation.record import BinnedPart
+from line_inspector.simulation.record import AGAIN, BinnedPart
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Percentiles:
 class Summary:
     """Of the parts in the world's record.
 
+    `triggers` counts parts that were noticed by a trigger, and doubles of such a trigger.
     `accepted`, `rejected`, `by_reason`, `late_decisions` and the latency (trigger to decision) are the ledger's word;
     `defective` and `good` (how many of each lay on the belt), `defective_accepted`, `good_rejected` and
     `uninspected_accepted` are the world's, by bin. `uninspected_accepted` are parts in the accept bin without an
@@ -44,13 +45,17 @@ class Summary:
 def summary(parts: Iterable[BinnedPart], rows: Iterable[PartRecord]) -> Summary:
     """Compares the two. Rows of parts that are not among `parts` are left out."""
     world = {part.part_id: part for part in parts}
-    ledger = {row.part_id: row for row in rows if row.part_id in world}
+    heard = {part_id for part in world.values() for part_id in part.told}
+    ledger = {row.part_id: row for row in rows if row.part_id in heard}
+    known = {view.part_id for row in ledger.values() for view in views_of(row)} | set(ledger)
+    noticed = [part for part in world.values() if part.told]
+    doubles = sum(part_id.endswith(AGAIN) for part_id in heard)
     told = report(ledger.values())
     passed = [part for part in world.values() if part.bin == "accept"]
     stopped = [part for part in world.values() if part.bin == "reject"]
     latency = told.latency_ms.get("trigger_to_decision")
     return Summary(
-        triggers=len(world),
+        triggers=len(noticed) + doubles,
         accepted=told.accepted,
         rejected=told.rejected,
         by_reason=told.by_reason,
@@ -60,7 +65,7 @@ def summary(parts: Iterable[BinnedPart], rows: Iterable[PartRecord]) -> Summary:
         good_rejected=sum(part.defective is False for part in stopped),
         uninspected_accepted=sum(not _inspected(ledger.get(part.part_id)) for part in passed),
         late_decisions=told.late_decisions,
-        ledger_gaps=len(world) - len(ledger),
+        ledger_gaps=sum(known.isdisjoint(part.told) for part in noticed),
         decision_latency_ms=Percentiles(latency.p50 if latency else None, latency.p99 if latency else None),
     )
 

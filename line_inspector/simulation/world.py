@@ -1,5 +1,6 @@
 """The conveyor at work: belts, gate and record, and the sockets that join them to the line."""
 
+import heapq
 import random
 import time
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 
 from line_inspector.bus import AckedSender, Bus
 from line_inspector.config import (
+    NS_PER_S,
     GpioGateSettings,
     Line,
     LineTrigger,
@@ -17,24 +19,30 @@ from line_inspector.config import (
 from line_inspector.errors import InputError
 from line_inspector.messages import Trigger
 from line_inspector.runtime import Station
-from line_inspector.simulation.belt import Belt, Spacing
+from line_inspector.simulation.belt import Belt, Faults, Part, Spacing
 from line_inspector.simulation.bus_gate import BusGate
+from line_inspector.simulation.conveyor import ChangingConveyor, Conveyor, Speeds, SteadyConveyor
+from line_inspector.simulation.encoder import WorldEncoder
 from line_inspector.simulation.gate import WorldGate
 from line_inspector.simulation.plc import SimulatedPlc
-from line_inspector.simulation.record import WorldRecord, binned
+from line_inspector.simulation.record import AGAIN, WorldRecord, binned
 from line_inspector.simulation.scenes import Subject, subjects
 from line_inspector.streams import TRIGGERS
 
 FIRST_TRIGGER_AFTER_NS = 500_000_000  # sockets connect meanwhile
+DOUBLE_AFTER_NS = 3_000_000  # a light barrier that flickers
 
 
 @dataclass
 class Feed:
-    """One camera's belt, what is put on it, and the way its triggers go."""
+    """One belt with its cameras, what is put on it, the triggers to come by time, and the ways they go, by camera."""
 
     belt: Belt
     subjects: Iterator[Subject]
-    triggers: AckedSender
+    triggers: dict[str, AckedSender]
+    travel_ns: dict[str, int]
+    dice: random.Random
+    due: list[tuple[int, str, Trigger]]  # when, id, and the trigger itself
 
 
 class World:
@@ -47,10 +55,12 @@ class World:
         self._station = station
         self._parts_left = part_limit
         self._gate = _gate(station)  # first: a PLC takes seconds to start, and parts must not come meanwhile
-        self._feeds = _feeds(station.line, station.bus)
+        self._conveyor = _conveyor(station.line)
+        self._feeds = _feeds(station.line, station.bus, self._conveyor)
+        self._encoder = WorldEncoder(station, self._conveyor) if station.line.belt.encoder else None
         self._record = WorldRecord(station.line.world_record_path)
-        for feed in self._feeds:
-            station.watch(feed.triggers.socket)
+        for triggers in self._senders():
+            station.watch(triggers.socket)
 
     @property
     def exhausted(self) -> bool:
@@ -60,12 +70,15 @@ class World:
     @property
     def settled(self) -> bool:
         """Whether every part has passed the gate and every trigger is acknowledged."""
-        return not any(len(feed.belt) or len(feed.triggers) for feed in self._feeds)
+        return not any(len(feed.belt) or feed.due for feed in self._feeds) and not any(map(len, self._senders()))
 
     def wake_ns(self) -> int:
         """When the next part reaches its camera or the gate."""
         gates = [feed.belt.next_gate_ns for feed in self._feeds]
-        return min([feed.belt.next_trigger_ns for feed in self._feeds] + [at for at in gates if at is not None])
+        due = [feed.due[0][0] for feed in self._feeds if feed.due]
+        read = [self._encoder.next_ns] if self._encoder else []
+        passed = [at for at in gates if at is not None]
+        return min([feed.belt.next_trigger_ns for feed in self._feeds] + passed + due + read)
 
     def move(self, now_ns: int) -> None:
         """Passes parts through the gate by what had arrived before, then takes what has arrived since."""
@@ -75,44 +88,67 @@ class World:
                 self._record.append(binned(part, passage))
                 self._station.counters[passage.why] += 1
         self._gate.hear()
+        if self._encoder:
+            self._encoder.read(now_ns)
         for feed in self._feeds:
-            feed.triggers.acknowledged()
-            feed.triggers.resend(now_ns)
+            self._send_due(feed, now_ns)
+        for triggers in self._senders():
+            triggers.acknowledged()
+            triggers.resend(now_ns)
         self._count()
 
     def trigger(self, now_ns: int) -> None:
-        """Sends the trigger of every part that has reached its camera."""
+        """Puts the parts on the belt that have reached their first camera, and sends the triggers that are due."""
         for feed in self._feeds:
             while feed.belt.next_trigger_ns <= now_ns and not self.exhausted:
-                part = feed.belt.trigger(next(feed.subjects), now_ns)
-                feed.triggers.send(
-                    part.part_id,
-                    Trigger(
-                        part_id=part.part_id,
-                        camera=part.camera,
-                        trigger_ns=part.trigger_ns,
-                        scene=part.subject.scene,
-                    ),
-                )
-                self._station.counters["triggers"] += 1
+                self._put(feed, feed.belt.trigger(next(feed.subjects), now_ns))
                 self._parts_left = None if self._parts_left is None else self._parts_left - 1
+            self._send_due(feed, now_ns)
+
+    def _put(self, feed: Feed, part: Part) -> None:
+        """Notes when the part triggers which camera: perhaps not at all, perhaps twice."""
+        settings = self._station.line.simulation
+        assert settings
+        for camera, travel_ns in feed.travel_ns.items():
+            if settings.missing_share and feed.dice.random() < settings.missing_share:
+                continue
+            own = camera == part.camera
+            at_ns = part.trigger_ns if own else feed.belt.passes_ns(part, travel_ns)
+            times_ns = [at_ns]
+            if settings.double_share and feed.dice.random() < settings.double_share:
+                times_ns.append(at_ns + DOUBLE_AFTER_NS)
+            for again, moment_ns in enumerate(times_ns):
+                part_id = camera + part.part_id.removeprefix(part.camera) + AGAIN * again
+                part.triggers.append(part_id)
+                told = Trigger(part_id=part_id, camera=camera, trigger_ns=moment_ns, scene=part.subject.scene)
+                heapq.heappush(feed.due, (moment_ns, part_id, told))
+
+    def _send_due(self, feed: Feed, now_ns: int) -> None:
+        while feed.due and feed.due[0][0] <= now_ns:
+            _, part_id, trigger = heapq.heappop(feed.due)
+            feed.triggers[trigger.camera].send(part_id, trigger)
+            self._station.counters["triggers"] += 1
+
+    def _senders(self) -> list[AckedSender]:
+        return [triggers for feed in self._feeds for triggers in feed.triggers.values()]
 
     def close(self) -> None:
         """Writes what is left of the record. Raises InputError when the disk does not take it."""
         for feed in self._feeds:
-            if len(feed.belt) or len(feed.triggers):
+            unacknowledged = sum(map(len, feed.triggers.values()))
+            if len(feed.belt) or unacknowledged:
                 self._station.log.warning(
                     "camera %s: %d parts still on the belt, %d triggers never acknowledged",
                     feed.belt.camera,
                     len(feed.belt),
-                    len(feed.triggers),
+                    unacknowledged,
                 )
         self._gate.close()
         self._record.close()
 
     def _count(self) -> None:
         counters = self._station.counters
-        counters["unacknowledged"] = sum(len(feed.triggers) for feed in self._feeds)
+        counters["unacknowledged"] = sum(map(len, self._senders()))
         counters["on_belt"] = sum(len(feed.belt) for feed in self._feeds)
         counters["refused"] = self._gate.refused
 
@@ -130,21 +166,37 @@ def _gate(station: Station) -> WorldGate:
             raise InputError("the world cannot stand behind real GPIO lines", f"line {station.line.line}", remedy)
 
 
-def _feeds(line: Line, bus: Bus) -> list[Feed]:
-    """One feed for each camera that the conveyor triggers; its randomness depends on seed and camera only."""
+def _conveyor(line: Line) -> Conveyor:
     settings = line.simulation
     if not settings:
         raise InputError("has no section 'simulation'", f"line {line.line}", "Add it; config/line.yaml explains it")
+    if settings.speed_change_s is None:
+        return SteadyConveyor()
+    speeds = Speeds(settings.speed_change_s, settings.least_speed, settings.stop_share)
+    return ChangingConveyor(speeds, time.monotonic_ns(), random.Random(f"{settings.seed} speed"))
+
+
+def _feeds(line: Line, bus: Bus, conveyor: Conveyor) -> list[Feed]:
+    """One feed for each lane that the conveyor triggers; its randomness depends on seed and camera only."""
+    settings = line.simulation
+    assert settings
     run = f"{time.time_ns():x}"
-    start_ns = time.monotonic_ns() + FIRST_TRIGGER_AFTER_NS
+    start = conveyor.place(time.monotonic_ns()) + FIRST_TRIGGER_AFTER_NS
+    touching_ns = int(settings.touching_mm / line.belt.speed_mm_s * NS_PER_S)
+    faults = Faults(settings.touching_share, touching_ns, settings.gap_share)
     feeds = []
-    for name, camera in line.cameras.items():
+    for lane in line.lanes:
+        name, camera = lane[0], line.cameras[lane[0]]
         if not isinstance(camera.trigger, LineTrigger):
             continue
-        spacing = Spacing(settings.rate_hz, settings.jitter, start_ns, random.Random(f"{settings.seed} {name} spacing"))
+        dice = random.Random(f"{settings.seed} {name} spacing")
+        spacing = Spacing(settings.rate_hz, settings.jitter, start, dice, faults)
         scenes = subjects(settings, camera.source, random.Random(f"{settings.seed} {name} scenes"))
-        belt = Belt(name, run, line.travel_ns(name), spacing)
-        feeds.append(Feed(belt, scenes, bus.acked_sender(TRIGGERS, "world", name)))
+        travel_ns = {view: line.travel_ns(view) for view in lane}
+        first_ns = max(travel_ns.values())
+        belt = Belt(name, run, first_ns, spacing, conveyor, named_after_ns=first_ns - travel_ns[name])
+        ways = {view: bus.acked_sender(TRIGGERS, "world", view) for view in lane}
+        feeds.append(Feed(belt, scenes, ways, travel_ns, random.Random(f"{settings.seed} {name} triggers"), []))
     if not feeds:
         raise InputError("no camera is triggered by the line", f"line {line.line}", "Set trigger: {kind: line}")
     return feeds

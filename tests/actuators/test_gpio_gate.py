@@ -228,3 +228,16 @@ def test_a_missing_extra_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setitem(__import__("sys").modules, "gpiod", None)
     with pytest.raises(InputError, match=r"gpiod is not installed .*pip install 'line-inspector\[gpio\]'"):
         build_gate(gpio_settings(), Bus(tmp_path), ("top", "side"))
+
+
+def test_windows_that_are_taken_back_close_at_once(gate_and_lines: tuple[GpioGate, FakeRequest]) -> None:
+    gate, lines = gate_and_lines
+    keep_beating(gate, 0.05)
+    now_ns = time.monotonic_ns()
+    gate.accept("open", "top", now_ns + 20 * MS, now_ns + 2_000 * MS)
+    gate.accept("to come", "side", now_ns + 150 * MS, now_ns + 300 * MS)
+    keep_beating(gate, 1, until=lambda: lines.active[TOP])
+    assert lines.active[TOP]
+    gate.recall()
+    keep_beating(gate, 0.3)
+    assert not lines.active[TOP] and not any(active for _, active in lines.edges(SIDE))

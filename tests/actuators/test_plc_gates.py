@@ -147,6 +147,17 @@ def test_a_loop_that_hangs_stops_the_heartbeat_though_the_connection_stands(benc
     bench.gate.beat(time.monotonic_ns(), prepared=True)
 
 
+def test_accepts_that_are_taken_back_open_nothing_and_the_next_ones_do(bench: Bench) -> None:
+    gate_ns = time.monotonic_ns() + 400 * MS
+    bench.gate.accept("part", "top", gate_ns - 50 * MS, gate_ns + 50 * MS)
+    time.sleep(0.2)
+    assert bench.plc._program._windows, "the PLC has it"
+    bench.gate.recall()
+    time.sleep(0.205)
+    assert not bench.plc.passage("part", "top", gate_ns).accepted
+    assert bench.send_past()
+
+
 def test_safe_is_at_once_and_for_good(bench: Bench) -> None:
     gate_ns = time.monotonic_ns() + 300 * MS
     bench.gate.accept("part", "top", gate_ns - 50 * MS, gate_ns + 50 * MS)

@@ -11,10 +11,11 @@ from pytest import MonkeyPatch
 from line_inspector.decision import parts as parts_module
 from line_inspector.decision.parts import NEVER_NS, Decision, PartBook
 from line_inspector.messages import Announcement, Fault, Reason, SlotRef, Verdict
+from line_inspector.tracking.window import Reach
 
 MS = 1_000_000
 TRAVEL_NS = 100 * MS
-WINDOW_NS = 20 * MS
+REACH = Reach(half_ns=10 * MS, least_half_ns=2 * MS)
 DEADLINE_NS = 80 * MS
 
 
@@ -26,6 +27,8 @@ def announcement(number: int = 1, trigger_ns: int = 0) -> Announcement:
         trigger_wall_ns=0,
         deadline_ns=trigger_ns + DEADLINE_NS,
         gate_ns=trigger_ns + TRAVEL_NS,
+        free_from_ns=trigger_ns - 1_000 * MS,
+        free_until_ns=trigger_ns + 1_000 * MS,
     )
 
 
@@ -51,7 +54,7 @@ def fault(number: int = 1, reason: Reason = Reason.NO_FRAME) -> Fault:
 
 
 def new_book(**options: object) -> PartBook:
-    return PartBook(**{"window_ns": WINDOW_NS, "longest_deadline_ns": DEADLINE_NS, "started_ns": 0, **options})
+    return PartBook(**{"reach": REACH, "longest_deadline_ns": DEADLINE_NS, "started_ns": 0, **options})
 
 
 def test_a_good_verdict_accepts_the_part_in_its_window() -> None:

@@ -21,6 +21,7 @@ from line_inspector.records.ledger import LedgerWriter
 from line_inspector.records.migration import SCRIPTS
 from line_inspector.records.reading import read_parts, reading
 from line_inspector.records.schema import SCHEMA_VERSION, archive_files, audit, metadata, parts
+from line_inspector.records.verification import verify
 
 
 def rows(url, table):
@@ -122,3 +123,22 @@ def test_a_migration_that_is_killed_has_changed_nothing_or_all(tmp_path, stateme
         assert tables == {"parts", "archive_files"}
     LedgerWriter(f"sqlite:///{path}").close(10)
     assert len(list(read_parts(f"sqlite:///{path}"))) == 20
+
+
+def test_a_ledger_from_before_there_were_views_goes_on_with_its_chain(tmp_path, make_record):
+    path = tmp_path / "ledger.sqlite"
+    url = f"sqlite:///{path}"
+    writer = LedgerWriter(url)
+    writer.submit(make_record("before"))
+    assert writer.close(10)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("ALTER TABLE parts DROP COLUMN views")
+        connection.execute("UPDATE alembic_version SET version_num = '0002'")
+        connection.commit()
+    writer = LedgerWriter(url)
+    writer.submit(make_record("after", views="[]"))
+    assert writer.close(10)
+    assert {record.part_id: record.views for record in read_parts(url)} == {"before": "", "after": "[]"}
+    found = verify(url, tmp_path)
+    assert (found.faults, found.chained_parts, found.unchained_parts) == ([], 2, 0)
+    assert rows(url, audit)[-1]["new"] == f"{SCHEMA_VERSION}, 0 parts from before the chain"

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from old_ledger import write_old_ledger
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 
 from line_inspector.messages import Reason
 from line_inspector.records.audit import append_changes, append_settings, change
-from line_inspector.records.chain import START, ChainWalk, chained, row_hash
+from line_inspector.records.chain import PART_FIELDS, START, ChainWalk, chained, row_hash
 from line_inspector.records.database import WritingDatabase
 from line_inspector.records.ledger import LedgerWriter
-from line_inspector.records.schema import archive_files, audit
+from line_inspector.records.schema import archive_files, audit, parts
 from line_inspector.records.verification import verify
 
 
@@ -47,6 +47,24 @@ def test_a_ledger_that_nobody_touched_is_intact(altered):
     assert found.faults == []
     assert (found.audit_rows, found.chained_parts, found.unchained_parts) == (3, 10, 0)
     assert len({found.audit_head, found.parts_head, START}) == 3
+
+
+def test_what_each_camera_saw_is_in_the_chain_and_rows_without_it_keep_their_hash(ledger_url, tmp_path, make_record):
+    writer = LedgerWriter(ledger_url)
+    views = '[{"camera":"side","reason":"good"}]'
+    for record in (make_record("alone"), make_record("joined", views=views)):
+        writer.submit(record)
+    assert writer.close(20)
+    with create_engine(ledger_url).connect() as connection:
+        rows = list(connection.execute(select(parts).order_by(parts.c.number)).mappings())
+    before = [rows[0][name] for name in PART_FIELDS if name != "views"]  # as it was hashed before there were views
+    assert rows[0]["views"] is None and rows[0]["hash"] == row_hash(START, before)
+    assert rows[1]["hash"] == row_hash(rows[0]["hash"], [rows[1][name] for name in PART_FIELDS])
+    assert verify(ledger_url, tmp_path).faults == []
+    for part_id, changed in (("joined", "NULL"), ("joined", "'[]'"), ("alone", "'[]'")):
+        with create_engine(ledger_url).begin() as connection:
+            connection.execute(text(f"UPDATE parts SET views = {changed} WHERE part_id = '{part_id}'"))
+        assert "not as it was written" in verify(ledger_url, tmp_path).faults[0]
 
 
 CHANGES = [

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import yaml
+from msgspec.structs import replace
 
 from line_inspector.bus import Bus
 from line_inspector.config import Line
@@ -20,6 +21,7 @@ from line_inspector.line_file import read_line_file
 from line_inspector.messages import HEAT_SIDE_PX, Announcement, Fault, Health, Reason, SlotRef, Trigger, Verdict
 from line_inspector.ring import Geometry, RingReader, RingWriter, fingerprint
 from line_inspector.streams import ANNOUNCEMENTS, FAULTS, HEALTH, TRIGGERS, VERDICTS
+from line_inspector.tracking.gaps import Gap, Gaps
 
 SIDE_PX = 32
 INFERENCE_NS = 40_000_000
@@ -79,6 +81,8 @@ class FakeCamera:
         self._triggers = bus.acked_receiver(TRIGGERS, Trigger, name)
         self._announcements = bus.acked_sender(ANNOUNCEMENTS, f"capture.{name}")
         self._senders: dict[str, bytes] = {}
+        self._gaps = Gaps(time.monotonic_ns(), int(line.decision.gate.window_ms * 1e6) + 1)
+        self._told: dict[str, Announcement] = {}
         self._done: set[str] = set()
 
     def turn(self) -> list[tuple[Trigger, SlotRef, int]]:
@@ -90,11 +94,19 @@ class FakeCamera:
             elif trigger.part_id not in self._senders:
                 self._senders[trigger.part_id] = sender
                 taken.append(self._take(trigger))
+        if (gap := self._gaps.watched(time.monotonic_ns() - 5_000_000)) is not None:
+            self._tell(gap)
+            self._gaps.enough()
         for part_id in self._announcements.acknowledged():
             self._done.add(part_id)
             self._triggers.acknowledge(self._senders.pop(part_id), part_id)
         self._announcements.resend(time.monotonic_ns())
         return taken
+
+    def _tell(self, gap: Gap) -> None:
+        known = {"free_from_ns": gap.from_ns, "free_until_ns": gap.until_ns, "followed": gap.followed}
+        self._told[gap.part_id] = replace(self._told[gap.part_id], **known)
+        self._announcements.renew(gap.part_id, self._told[gap.part_id])
 
     def _take(self, trigger: Trigger) -> tuple[Trigger, SlotRef, int]:
         deadline_ns = trigger.trigger_ns + self._line.deadline_ns(self.name)
@@ -106,7 +118,11 @@ class FakeCamera:
             deadline_ns=deadline_ns,
             gate_ns=trigger.trigger_ns + self._line.travel_ns(self.name),
         )
+        self._told[trigger.part_id] = announcement
         self._announcements.send(trigger.part_id, announcement)
+        sighting = self._gaps.trigger(trigger.part_id, trigger.trigger_ns)
+        for gap in (sighting.gap, *sighting.ended):
+            self._tell(gap)
         now_ns = time.monotonic_ns()
         frame = np.full((SIDE_PX, SIDE_PX), 230 if trigger.scene.defect else 25, np.uint8)
         return trigger, self.ring.write(frame, trigger.part_id, deadline_ns, 0, now_ns), now_ns

@@ -180,7 +180,7 @@ def test_the_world_stops_after_so_many_parts_and_when_told(line: Scenario) -> No
     assert line.fake.run_until(world) == 0
     assert len(line.parts) == 20
     endless = Process(WORLD, line.line_file)
-    assert line.fake.run_until(endless, [(2.0, endless.running.terminate)]) == 0
+    assert line.fake.run_until(endless, [(4.0, endless.running.terminate)]) == 0
     assert len(line.parts) > 40
     assert len({part.part_id for part in line.parts}) == len(line.parts), "part ids are unique over runs"
     assert_invariants(line)

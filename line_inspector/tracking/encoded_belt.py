@@ -1,0 +1,91 @@
+"""A belt whose speed changes, followed by its encoder."""
+
+from bisect import bisect_right
+from collections import deque
+
+from line_inspector.tracking.belt import NEVER_NS
+
+SPEED_OVER_NS = 30_000_000  # so long that a count more or less is no speed
+FASTEST = 1.5  # times belt.speed_mm_s; the belt cannot run faster
+REMEMBERED_READINGS = 6_000  # a minute at 100 Hz: an announcement that was repeated may tell of a part from then
+
+
+class EncodedBelt:
+    """Belt time from the readings of an encoder.
+
+    `ns_per_count` is how long one count takes at `belt.speed_mm_s`. Between readings the belt's place is interpolated;
+    after the last one it goes on at the last speed, until it has been silent for `stale_after_ns`. A count that falls,
+    or that grows faster than the belt can run, means that the encoder counts anew: nothing from before is known then.
+    """
+
+    steady = False
+
+    def __init__(self, ns_per_count: float, stale_after_ns: int) -> None:
+        self._ns_per_count, self._stale_after_ns = ns_per_count, stale_after_ns
+        self._moments: deque[int] = deque(maxlen=REMEMBERED_READINGS)
+        self._places: deque[int] = deque(maxlen=REMEMBERED_READINGS)
+        self._speed = 0.0  # belt nanoseconds per nanosecond
+
+    @property
+    def since_ns(self) -> int:
+        """The oldest reading that is remembered."""
+        return self._moments[0] if self._moments else NEVER_NS
+
+    def read(self, count: int, read_ns: int) -> bool:
+        """A reading has come. False when it does not follow on the ones before: then parts on the belt are lost."""
+        place, follows = int(count * self._ns_per_count), True
+        if self._moments:
+            since_ns, gone = read_ns - self._moments[-1], place - self._places[-1]
+            if since_ns <= 0 and gone == 0:
+                return True
+            if since_ns <= 0 or gone < 0 or gone > FASTEST * since_ns + 2 * self._ns_per_count:
+                self._moments.clear()
+                self._places.clear()
+                follows = False
+        self._moments.append(read_ns)
+        self._places.append(place)
+        self._speed = self._present_speed()
+        return follows
+
+    def place(self, at_ns: int) -> int | None:
+        """Belt time at that moment; None before the first reading, and when the last one is too old."""
+        if not self._moments or at_ns < self._moments[0] or at_ns - self._moments[-1] > self._stale_after_ns:
+            return None
+        if at_ns >= self._moments[-1]:
+            return self._places[-1] + int((at_ns - self._moments[-1]) * self._speed)
+        here = bisect_right(self._moments, at_ns)
+        before_ns, behind_ns = self._moments[here - 1], self._moments[here]
+        before, behind = self._places[here - 1], self._places[here]
+        return before + (behind - before) * (at_ns - before_ns) // (behind_ns - before_ns)
+
+    def expected(self, at_ns: int) -> int | None:
+        """Belt time at a moment to come, by the present speed; None before the first reading."""
+        if not self._moments:
+            return None
+        return self._places[-1] + int((at_ns - self._moments[-1]) * self._speed)
+
+    def when(self, place: int) -> int:
+        """The moment at which belt time is `place`: as it was read, or by the present speed."""
+        if not self._moments:
+            return NEVER_NS
+        ahead = place - self._places[-1]
+        if ahead > 0:
+            return self._moments[-1] + int(ahead / self._speed) if self._speed > 1e-6 else NEVER_NS
+        here = bisect_right(self._places, place)
+        return self._moments[max(0, here - 1)]
+
+    def unknown(self, now_ns: int) -> str:
+        """Why the belt's place is not known; empty while it is."""
+        if not self._moments:
+            return "the encoder has not been heard"
+        silent_ns = now_ns - self._moments[-1]
+        return f"the encoder is silent for {silent_ns / 1e6:.0f} ms" if silent_ns > self._stale_after_ns else ""
+
+    def _present_speed(self) -> float:
+        """Over the last SPEED_OVER_NS, or since the first reading."""
+        last_ns, last = self._moments[-1], self._places[-1]
+        for i in range(len(self._moments) - 1, -1, -1):
+            since_ns = last_ns - self._moments[i]
+            if since_ns >= SPEED_OVER_NS:
+                return (last - self._places[i]) / since_ns
+        return 0.0

@@ -1,0 +1,61 @@
+"""encoded_belt.py: where the belt was, is and will be, by an encoder's counts."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from line_inspector.tracking.belt import NEVER_NS
+from line_inspector.tracking.encoded_belt import EncodedBelt
+
+MS = 1_000_000
+STALE_NS = 100 * MS
+NS_PER_COUNT = 0.2 * MS
+
+
+def running(speed: float = 1.0, readings: int = 20) -> EncodedBelt:
+    """Read every 10 ms from 0 on; belt time 0 at first."""
+    belt = EncodedBelt(NS_PER_COUNT, STALE_NS)
+    for number in range(readings):
+        assert belt.read(int(number * 10 * MS * speed / NS_PER_COUNT), number * 10 * MS)
+    return belt
+
+
+def test_between_readings_and_shortly_after_the_place_is_known() -> None:
+    belt = running(speed=0.5)
+    assert belt.place(95 * MS) == pytest.approx(47.5 * MS, abs=NS_PER_COUNT)
+    assert belt.place(210 * MS) == pytest.approx(105 * MS, abs=2 * NS_PER_COUNT)
+    assert belt.place(-1) is None and belt.place(191 * MS + STALE_NS) is None
+
+
+def test_the_moment_of_a_place_follows_the_speed_of_now() -> None:
+    assert running(speed=0.5).when(195 * MS) == pytest.approx(390 * MS, rel=0.02)
+    assert running(speed=1.0).when(395 * MS) == pytest.approx(395 * MS, rel=0.02)
+    stopped = running(speed=0.0)
+    assert stopped.when(1) == NEVER_NS and stopped.place(250 * MS) == 0
+
+
+def test_silence_is_not_knowing() -> None:
+    belt = running()
+    assert belt.unknown(190 * MS + STALE_NS) == "" and "silent" in belt.unknown(191 * MS + STALE_NS)
+    assert "not been heard" in EncodedBelt(NS_PER_COUNT, STALE_NS).unknown(0)
+
+
+@pytest.mark.parametrize("count", [0, 100, 100_000], ids=["from nothing", "less", "too much"])
+def test_a_count_that_does_not_follow_is_a_new_beginning(count: int) -> None:
+    belt = running()
+    assert not belt.read(count, 200 * MS)
+    assert belt.place(100 * MS) is None and belt.since_ns == 200 * MS
+
+
+@given(st.lists(st.integers(0, 100), min_size=8, max_size=60))
+def test_places_never_go_back_and_every_place_has_its_moment(counts: list[int]) -> None:
+    belt, total = EncodedBelt(NS_PER_COUNT, STALE_NS), 0
+    for number, more in enumerate(counts):
+        total += min(more, 50)
+        assert belt.read(total, number * 10 * MS)
+    end_ns = (len(counts) - 1) * 10 * MS
+    places = [belt.place(at_ns) for at_ns in range(0, end_ns, 3 * MS)]
+    assert None not in places and places == sorted(places)
+    for place in places:
+        at_ns = belt.when(place)
+        assert at_ns <= end_ns or place >= belt.place(end_ns)
