@@ -39,6 +39,8 @@ class Reason(StrEnum):
     ENGINE_FAULT = "engine_fault"
     JOURNAL_DOWN = "journal_down"
     GATE_DOWN = "gate_down"
+    CAMERA_BLIND = "camera_blind"
+    ACCEPTS_STOPPED = "accepts_stopped"
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown_fields=True):
@@ -138,9 +140,49 @@ class AcceptPart(Message, frozen=True):
 
 
 class Heartbeat(Message, frozen=True):
-    """To the gate: decision is alive. The gate rejects everything when it stops."""
+    """To the gate: decision is alive. The gate rejects everything when it stops. `stop_requested` asks for a stop."""
 
     sent_ns: int
+    stop_requested: bool = False
+
+
+class BinCount(Message, frozen=True):
+    """From the sensor of the reject bin: how many parts it has counted (modulo 2^16), when the last, and if it is full.
+
+    Another `run` means that it counts from the beginning.
+    """
+
+    run: int
+    count: int
+    seen_ns: int
+    full: bool
+
+
+class StandingAlarm(Message, frozen=True):
+    """One alarm of `alarms/table.py` that stands. `subject` is a camera, or empty for the line."""
+
+    name: str
+    subject: str
+    detail: str
+    since_wall_ns: int
+    present: bool
+    acknowledged: bool
+
+
+class AlarmsStanding(Message, frozen=True):
+    """All alarms that stand, and whether the line is asked to stop, for the eyes of operators."""
+
+    sent_ns: int
+    alarms: tuple[StandingAlarm, ...]
+    stop_requested: bool
+
+
+class AlarmAcknowledgement(Message, frozen=True):
+    """An operator has seen an alarm."""
+
+    name: str
+    subject: str
+    who: str
 
 
 class PartRecord(Message, frozen=True):

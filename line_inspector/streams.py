@@ -61,7 +61,24 @@ VERDICTS = Stream("verdicts", m.Verdict, "inference", "decision", Pattern.QUEUE,
 FAULTS = Stream("faults", m.Fault, "capture, inference", "decision", Pattern.QUEUE, Per.LINE, 0)
 ACCEPTS = Stream("accepts", m.AcceptPart, "decision", "world", Pattern.ACKED, Per.LINE, 0)
 HEARTBEAT = Stream("heartbeat", m.Heartbeat, "decision", "world", Pattern.LATEST, Per.LINE, 25)
+BIN = Stream("bin", m.BinCount, "world", "decision", Pattern.LATEST, Per.LINE, 10)
+ALARMS = Stream("alarms", m.AlarmsStanding, "decision", "overlay", Pattern.LATEST, Per.LINE, 2)
+ACKNOWLEDGEMENTS = Stream("acknowledgements", m.AlarmAcknowledgement, "overlay", "decision", Pattern.QUEUE, Per.LINE, 0)
 RESULTS = Stream("results", m.Result, "decision", "overlay", Pattern.LATEST, Per.LINE, 0)
 HEALTH = Stream("health", m.Health, "every station", "overlay, decision, run", Pattern.LATEST, Per.STATION, 5)
 
-STREAMS = (TRIGGERS, ANNOUNCEMENTS, FRAMES, SHOTS, VERDICTS, FAULTS, ACCEPTS, HEARTBEAT, RESULTS, HEALTH)
+STREAMS = (
+    TRIGGERS,
+    ANNOUNCEMENTS,
+    FRAMES,
+    SHOTS,
+    VERDICTS,
+    FAULTS,
+    ACCEPTS,
+    HEARTBEAT,
+    BIN,
+    ALARMS,
+    ACKNOWLEDGEMENTS,
+    RESULTS,
+    HEALTH,
+)

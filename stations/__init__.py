@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 from line_inspector.streams import (
     ACCEPTS,
+    ACKNOWLEDGEMENTS,
+    ALARMS,
     ANNOUNCEMENTS,
+    BIN,
     FAULTS,
     FRAMES,
     HEARTBEAT,
@@ -32,8 +35,8 @@ class StationKind:
 STATIONS = (
     StationKind(
         "decision",
-        (ANNOUNCEMENTS, SHOTS, VERDICTS, FAULTS),
-        (ACCEPTS, HEARTBEAT, RESULTS),
+        (ANNOUNCEMENTS, SHOTS, VERDICTS, FAULTS, BIN, ACKNOWLEDGEMENTS),
+        (ACCEPTS, HEARTBEAT, RESULTS, ALARMS),
         "line-inspector-decision.service",
         False,
         2,
@@ -42,6 +45,6 @@ STATIONS = (
     StationKind(
         "capture", (TRIGGERS,), (ANNOUNCEMENTS, FRAMES, SHOTS, FAULTS), "line-inspector-capture@.service", True, 50
     ),
-    StationKind("overlay", (RESULTS,), (), "line-inspector-overlay.service", False, 0),
+    StationKind("overlay", (RESULTS, ALARMS), (ACKNOWLEDGEMENTS,), "line-inspector-overlay.service", False, 0),
     StationKind("trainer", (), (), "line-inspector-trainer.service", False, 0),
 )

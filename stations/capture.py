@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from line_inspector import runtime
 from line_inspector.cameras import Camera, CameraFault, build_camera
+from line_inspector.cameras.sight import Sight
 from line_inspector.config import NS_PER_MS, CameraSettings, Line, RateTrigger
 from line_inspector.images import Frame
 from line_inspector.messages import Announcement, Fault, FrameReady, Reason, Trigger
@@ -66,6 +67,7 @@ class Capture:
 
     def __init__(self, station: runtime.Station, name: str, settings: CameraSettings, camera: Camera) -> None:
         self._station, self._name, self._settings, self._camera = station, name, settings, camera
+        self._sight = Sight(station.line.alarms.blind_after)
         self._keep_ns = int(station.line.records.keep_frames_s * 1e9)
         remove_orphans(station.line.ring_owner, station.line.cameras)
         self._ring = RingWriter(station.line.ring_owner, name, ring_geometry(station.line, name))
@@ -165,6 +167,10 @@ class Capture:
         wrong = self._wrong_size(frame)
         if wrong:
             self._fault(part_id, Reason.BAD_FRAME, wrong)
+            return
+        blind = self._sight.look(frame)
+        if blind:
+            self._fault(part_id, Reason.CAMERA_BLIND, blind)
             return
         try:
             slot = self._ring.write(frame, part_id, deadline_ns, self._keep_ns, captured_ns)

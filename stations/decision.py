@@ -8,6 +8,8 @@ from msgspec.structs import replace
 
 from line_inspector import runtime
 from line_inspector.actuators import build_gate
+from line_inspector.alarms.desk import AlarmDesk
+from line_inspector.alarms.watch import Conditions
 from line_inspector.config import NS_PER_MS
 from line_inspector.decision.liveness import Liveness
 from line_inspector.decision.parts import Decision, PartBook
@@ -81,6 +83,7 @@ class DecisionStation:
         self._receipts = Receipts(keep_ns=longest_ns)
         self._worker = Liveness(HEALTH, now_ns)
         self._gate = build_gate(line.decision.gate, bus, line.cameras)
+        self._alarms = AlarmDesk(line, bus, self._ledger)
         self._announcements = bus.acked_receiver(ANNOUNCEMENTS, Announcement)
         self._shots = bus.receiver(SHOTS, FrameReady)
         self._slots: OrderedDict[str, SlotRef] = OrderedDict()
@@ -88,7 +91,7 @@ class DecisionStation:
         self._faults = bus.receiver(FAULTS, Fault)
         self._health = bus.subscriber(HEALTH, Health, ("inference",))
         self._results = bus.publisher(RESULTS)
-        for receiver in (self._announcements, self._verdicts, self._faults, self._health):
+        for receiver in (self._announcements, self._verdicts, self._faults, self._health, self._alarms):
             station.watch(receiver.socket)
         for record in recovered:
             self._ledger.submit(record)
@@ -100,7 +103,8 @@ class DecisionStation:
 
     def turn(self, now_ns: int) -> None:
         """Takes what has arrived and carries out every decision that is due."""
-        self._gate.beat(now_ns, prepared=self._worker.alive(now_ns) and not self._outage.lasting)
+        prepared = self._worker.alive(now_ns) and not self._outage.lasting and not self._alarms.accepts_stopped
+        self._gate.beat(now_ns, prepared, self._alarms.stop_requested)
         for health in self._health.drain():
             self._worker.seen(health.sent_ns)
         for shot in self._shots.drain():
@@ -114,6 +118,7 @@ class DecisionStation:
         now_ns = time.monotonic_ns()
         self._carry_out(self._book.expire(now_ns, self._worker.dead(now_ns)))
         self._settle(now_ns)
+        self._alarms.turn(self._conditions(now_ns), now_ns)
         self._count()
         if not (self._ledger.alive and self._archive.alive and self._gate.alive):
             raise ThreadEnded("a thread of the records or of the gate has ended; its reason stands in the log")
@@ -148,6 +153,7 @@ class DecisionStation:
             self._ledger.submit(record)
             self._archive.offer(record, slot, heat)
             self._tally(record)
+            self._alarms.decided(record)
 
     def _note_slot(self, shot: FrameReady) -> None:
         """Remembers where the part's picture lies, for archive and overlay; deciding does not need it."""
@@ -155,8 +161,20 @@ class DecisionStation:
         if len(self._slots) > REMEMBERED_SLOTS:
             self._slots.popitem(last=False)
 
+    def _conditions(self, now_ns: int) -> Conditions:
+        return Conditions(
+            worker_down=not self._worker.alive(now_ns),
+            gate_down=not self._gate.accepting,
+            journal_down=self._outage.lasting,
+            ledger_down=self._ledger.down,
+            bin_reading=self._gate.bin_reading,
+        )
+
     def _passable(self, record: PartRecord) -> PartRecord:
-        """The record as it stands when the gate takes no accepts: the ledger shall not say that a part passed then."""
+        """The record as it stands while the gate takes no accepts, or an alarm has stopped them: it does not pass."""
+        if record.accepted and self._alarms.accepts_stopped:
+            detail = ", ".join(self._alarms.accepts_stopped)
+            return replace(record, accepted=False, reason=Reason.ACCEPTS_STOPPED, detail=detail)
         if record.accepted and not self._gate.accepting:
             return replace(record, accepted=False, reason=Reason.GATE_DOWN)
         return record
@@ -196,12 +214,14 @@ class DecisionStation:
         counters["uncommitted"] = self._ledger.pending
         counters.update(self._archive.counters())
         counters.update(self._retention.counters())
+        counters.update(self._alarms.counters())
         counters["refused"] = (
             self._announcements.refused
             + self._shots.refused
             + self._verdicts.refused
             + self._faults.refused
             + self._health.refused
+            + self._alarms.refused
         )
 
 

@@ -6,10 +6,21 @@ import zmq
 
 from line_inspector import messages
 from line_inspector.errors import InputError
-from line_inspector.streams import HEALTH, HEARTBEAT, LONGEST_IPC_PATH, RESULTS, STREAMS, TRIGGERS, Pattern, Per
+from line_inspector.streams import (
+    ALARMS,
+    BIN,
+    HEALTH,
+    HEARTBEAT,
+    LONGEST_IPC_PATH,
+    RESULTS,
+    STREAMS,
+    TRIGGERS,
+    Pattern,
+    Per,
+)
 from stations import STATIONS
 
-PARTS_OF_MESSAGES = {messages.Ack, messages.Scene, messages.SlotRef}
+PARTS_OF_MESSAGES = {messages.Ack, messages.Scene, messages.SlotRef, messages.StandingAlarm}
 ON_DISK_ONLY = {messages.PartRecord}
 OUTSIDE_STATIONS = {"world", "run", "every station"}
 
@@ -30,7 +41,13 @@ def test_both_tables_tell_the_same_of_who_sends_what_to_whom() -> None:
 
 
 def test_only_what_is_watched_may_be_lost() -> None:
-    assert {stream for stream in STREAMS if stream.pattern is Pattern.LATEST} == {HEARTBEAT, RESULTS, HEALTH}
+    assert {stream for stream in STREAMS if stream.pattern is Pattern.LATEST} == {
+        HEARTBEAT,
+        BIN,
+        ALARMS,
+        RESULTS,
+        HEALTH,
+    }
 
 
 def test_a_stream_is_dead_after_ten_missed_periods() -> None:

@@ -8,6 +8,7 @@ import typer
 
 from line_inspector.actuators import require_gate
 from line_inspector.cameras.renderer import check_product
+from line_inspector.commands.config_alarms import alarms_page
 from line_inspector.commands.config_plc import plc_page
 from line_inspector.config import NS_PER_MS, CameraSource, FolderCamera, Line, SimulatedCamera, VideoCamera
 from line_inspector.config_reference import SectionReference, sections
@@ -62,12 +63,15 @@ A stream with a rate is dead after ten missed periods. Streams without a rate ca
 
 
 def register(app: typer.Typer) -> None:
-    """Adds `config check`, `config docs`, `config streams` and `config plc`."""
-    group = typer.Typer(help="Check a line file; print the reference of keys, streams and PLC.", no_args_is_help=True)
+    """Adds `config check`, `config docs`, `config streams`, `config plc` and `config alarms`."""
+    group = typer.Typer(
+        help="Check a line file; print the reference of keys, streams, PLC and alarms.", no_args_is_help=True
+    )
     group.command("check")(check)
     group.command("docs")(docs)
     group.command("streams")(streams)
     group.command("plc")(plc)
+    group.command("alarms")(alarms)
     app.add_typer(group, name="config")
 
 
@@ -93,6 +97,11 @@ def streams() -> None:
 def plc() -> None:
     """Print how to wire and program a real gate, as Markdown."""
     print(plc_page(), end="")
+
+
+def alarms() -> None:
+    """Print the table of alarms, as Markdown."""
+    print(alarms_page(), end="")
 
 
 def config_page() -> str:

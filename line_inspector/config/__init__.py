@@ -4,6 +4,7 @@ Unknown keys are refused with the nearest known name and the YAML line. Relative
 line file. Each station is given its own section, never the whole file.
 """
 
+from line_inspector.config.alarms import AlarmSettings
 from line_inspector.config.camera import CameraSettings
 from line_inspector.config.gate import (
     GateSettings,
@@ -25,6 +26,7 @@ __all__ = [
     "NS_PER_MS",
     "NS_PER_S",
     "SLOWEST_HZ",
+    "AlarmSettings",
     "CameraSettings",
     "CameraSource",
     "FolderCamera",

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import Field, model_validator
 
+from line_inspector.config.alarms import AlarmSettings
 from line_inspector.config.belt import BeltSettings
 from line_inspector.config.camera import CameraSettings
 from line_inspector.config.decision import DecisionSettings
@@ -35,6 +36,7 @@ class Line(Section):
     cameras: dict[Name, CameraSettings] = Field(min_length=1, max_length=64, description="by name")
     inference: InferenceSettings = InferenceSettings()
     decision: DecisionSettings = DecisionSettings()
+    alarms: AlarmSettings = AlarmSettings()
     records: RecordsSettings = RecordsSettings()
     overlay: OverlaySettings = OverlaySettings()
     training: TrainingSettings = TrainingSettings()
@@ -140,6 +142,11 @@ class Line(Section):
     def journal_path(self) -> Path:
         """Decisions on their way to the ledger; survives a crash of the decision station."""
         return self.data_dir / "decisions.journal"
+
+    @property
+    def latch_path(self) -> Path:
+        """Alarms that wait for an operator; survives a restart of the decision station."""
+        return self.data_dir / "alarms.json"
 
     @property
     def changes_path(self) -> Path:

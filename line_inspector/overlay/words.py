@@ -19,6 +19,8 @@ REASONS = {
     Reason.ENGINE_FAULT: "The model failed",
     Reason.JOURNAL_DOWN: "The decision could not be recorded",
     Reason.GATE_DOWN: "The gate takes no accepts",
+    Reason.CAMERA_BLIND: "The camera shows nothing, or always the same",
+    Reason.ACCEPTS_STOPPED: "An alarm has stopped accepting",
 }
 
 CONSEQUENCES = {

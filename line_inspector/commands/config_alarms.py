@@ -1,0 +1,48 @@
+"""docs/alarms.md: every alarm, around the table that decision and the operators' page go by."""
+
+from line_inspector.alarms.table import ALARMS, Alarm
+
+TITLE = """\
+# Alarms
+
+What can be wrong with a line, and what the operator does about it. This page is printed by
+`line-inspector config alarms`; `make docs` writes it, and a test keeps it equal to the table in
+`line_inspector/alarms/table.py`. The bounds are keys of the section `alarms` in the line file ([config.md](config.md)).
+
+- *warning*: somebody should look in this shift. *critical*: now.
+- *stop request*: the line is asked to stop, by `stop_request` at a PLC ([plc.md](plc.md)), in the heartbeat at a
+  simulated gate, and on the operators' page. Line Inspector stops no belt itself. GPIO has no such output yet.
+- *accepts stop*: every part is rejected (`accepts_stopped`) while the alarm stands, and the line is asked to stop.
+- *latching*: it stands until its cause is gone and an operator has acknowledged it on the page, by name. A restart
+  acknowledges nothing: what waits for a person is kept in `alarms.json` in `data_dir`.
+
+Alarms decide no part but by *accepts stop*; that a part of a blind camera or a silent worker is rejected does not
+depend on them. What is raised, acknowledged and cleared goes into the ledger's audit table, as `alarm.raise`,
+`alarm.acknowledge` with the name that the operator gave, and `alarm.clear` ([ledger.md](ledger.md)). While the database
+is down, these rows wait in decision's memory; the log has them at once. Health counts how often each was raised since
+decision's start, as `alarm.<name>`.
+"""
+
+REST = """\
+## Rejects that are seen falling
+
+With `alarms.bin_sensor: true` every reject must show at a sensor over the reject bin: within `bin_tolerance_ms` of the
+moment at which it is before the gate, plus `bin_fall_ms`. The sensor counts and knows no parts, so a pulse confirms
+the rejected part nearest in time; what falls in unexpectedly (the gate rejects in doubt what was accepted) confirms
+nothing. One sensor counter serves the whole line: with several lanes, add their pulses up in the PLC. The simulated
+gate and a PLC have such a counter (`bin_count`, `bin_full`); GPIO has none yet. A PLC's count is read with the
+heartbeat, so its time is known to a beat.
+"""
+
+
+def alarms_page() -> str:
+    """docs/alarms.md."""
+    rows = "\n".join(_row(alarm) for alarm in ALARMS)
+    head = "| alarm | severity | effect on the line | latching | for each | seen | what the operator does |"
+    return "\n".join([TITLE, head, "| --- | --- | --- | --- | --- | --- | --- |", rows, "", REST])
+
+
+def _row(alarm: Alarm) -> str:
+    latching = "yes" if alarm.latching else "no"
+    cells = (alarm.severity, alarm.effect, latching, alarm.subject, alarm.meaning, alarm.next_step)
+    return f"| `{alarm.name}` | {' | '.join(cells)} |"
