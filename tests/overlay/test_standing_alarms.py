@@ -1,5 +1,6 @@
 """Alarms on the operators' page: their words, and the way of an acknowledgement back to decision."""
 
+import os
 import time
 import urllib.request
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from line_inspector.overlay.feed import Feed
 from line_inspector.overlay.state import State
 from line_inspector.overlay.view import Condition
 from line_inspector.streams import ACKNOWLEDGEMENTS, ALARMS
+
+SCREENSHOT = "LINE_INSPECTOR_SCREENSHOT"
 
 
 def standing(name: str, subject: str = "", **facts: Any) -> StandingAlarm:
@@ -96,3 +99,37 @@ def test_the_real_page_holds_the_alarm_and_its_button(
             page = answer.read().decode()
     assert "STOP THE LINE" in page and "Acknowledge" in page and "Your name" in page
     publisher.close()
+
+
+def test_an_operator_acknowledges_by_name(
+    write_line: Callable[..., Path], play: Any, start_overlay: Callable[[Path], Any], visit: Any
+) -> None:
+    line_file = write_line()
+    play(line_file)
+    bus = Bus(read_line_file(line_file).sockets_dir)
+    publisher, decision = bus.publisher(ALARMS), bus.receiver(ACKNOWLEDGEMENTS, AlarmAcknowledgement)
+    page = visit(start_overlay(line_file).url).page
+    alarms = told(standing("rejects_in_row", "top", detail="10 in a row"), standing("ledger_down"), stop=True)
+
+    def until(done: Callable[[], object]) -> None:
+        end_s = time.monotonic() + 20
+        while not done():
+            assert time.monotonic() < end_s
+            publisher.send(alarms)
+            page.wait_for_timeout(100)
+
+    until(lambda: page.locator(".alarm:visible").count() == 2)
+    assert page.locator(".alarm:visible .q-btn:visible").count() == 1
+    page.locator(".alarm .q-btn:visible").click()
+    until(lambda: page.get_by_text("Enter your name first").is_visible())
+    assert list(decision.drain()) == []
+    page.locator(".operator input").fill("Ann")
+    page.locator(".operator input").blur()
+    page.locator(".alarm .q-btn:visible").click()
+    heard: list[AlarmAcknowledgement] = []
+    until(lambda: heard.extend(decision.drain()) or heard)
+    assert heard == [AlarmAcknowledgement(name="rejects_in_row", subject="top", who="Ann")]
+    if SCREENSHOT in os.environ:
+        page.screenshot(path=os.environ[SCREENSHOT])
+    publisher.close()
+    decision.close()
