@@ -11,6 +11,7 @@ import msgspec
 
 FORMAT_VERSION = 1
 HEAT_SIDE_PX = 64
+CHALLENGE_PREFIX = "challenge:"  # no camera and no line may have a colon in its name
 
 # A moment that everything downstream can compute with; CLOCK_MONOTONIC reaches a quarter of it in 36 years.
 TriggerTime = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
@@ -177,6 +178,15 @@ class AlarmsStanding(Message, frozen=True):
     stop_requested: bool
 
 
+class ChallengeRequest(Message, frozen=True):
+    """To capture: put the known defect `frame` in as the part `part_id`, before `expires_ns` or not at all."""
+
+    part_id: str
+    camera: str
+    frame: str
+    expires_ns: int
+
+
 class AlarmAcknowledgement(Message, frozen=True):
     """An operator has seen an alarm."""
 
@@ -211,6 +221,32 @@ class PartRecord(Message, frozen=True):
     fingerprint: int | None
 
 
+class ChallengeOutcome(StrEnum):
+    """MISSED: it was accepted. UNANSWERED: it was rejected, but for another reason than being an anomaly."""
+
+    PASSED = "passed"
+    MISSED = "missed"
+    UNANSWERED = "unanswered"
+
+
+class ChallengeRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """How a challenge went: one row of the ledger's table of challenges. `cause` says why it was made."""
+
+    part_id: str
+    camera: str
+    frame: str
+    cause: str
+    asked_wall_ns: int
+    decided_wall_ns: int
+    outcome: ChallengeOutcome
+    reason: Reason
+    detail: str
+    score: float | None
+    threshold: float | None
+    model_version: str
+    fingerprint: int | None
+
+
 class Result(Message, frozen=True):
     """One decided part, for the eyes of operators. `slot` is None when there is no frame to show."""
 
@@ -237,6 +273,11 @@ class Health(Message, frozen=True):
     sent_ns: int
     state: str
     counters: dict[str, int]
+
+
+def is_challenge(part_id: str) -> bool:
+    """Whether the id is that of a challenge: a picture of a known defect, and no part."""
+    return part_id.startswith(CHALLENGE_PREFIX)
 
 
 M = TypeVar("M", bound=Message)

@@ -64,6 +64,7 @@ HEARTBEAT = Stream("heartbeat", m.Heartbeat, "decision", "world", Pattern.LATEST
 BIN = Stream("bin", m.BinCount, "world", "decision", Pattern.LATEST, Per.LINE, 10)
 ALARMS = Stream("alarms", m.AlarmsStanding, "decision", "overlay", Pattern.LATEST, Per.LINE, 2)
 ACKNOWLEDGEMENTS = Stream("acknowledgements", m.AlarmAcknowledgement, "overlay", "decision", Pattern.QUEUE, Per.LINE, 0)
+CHALLENGES = Stream("challenges", m.ChallengeRequest, "decision", "capture", Pattern.QUEUE, Per.CAMERA, 0)
 RESULTS = Stream("results", m.Result, "decision", "overlay", Pattern.LATEST, Per.LINE, 0)
 HEALTH = Stream("health", m.Health, "every station", "overlay, decision, run", Pattern.LATEST, Per.STATION, 5)
 
@@ -79,6 +80,7 @@ STREAMS = (
     BIN,
     ALARMS,
     ACKNOWLEDGEMENTS,
+    CHALLENGES,
     RESULTS,
     HEALTH,
 )

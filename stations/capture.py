@@ -10,13 +10,15 @@ from line_inspector.cameras import Camera, CameraFault, build_camera
 from line_inspector.cameras.sight import Sight
 from line_inspector.config import NS_PER_MS, CameraSettings, Line, RateTrigger
 from line_inspector.images import Frame
-from line_inspector.messages import Announcement, Fault, FrameReady, Reason, Trigger
+from line_inspector.known_defects import KnownDefects
+from line_inspector.messages import Announcement, ChallengeRequest, Fault, FrameReady, Reason, Trigger
 from line_inspector.ring import Geometry, RingOverrun, RingWriter, remove_orphans, slots_needed
-from line_inspector.streams import ANNOUNCEMENTS, FAULTS, FRAMES, SHOTS, TRIGGERS
+from line_inspector.streams import ANNOUNCEMENTS, CHALLENGES, FAULTS, FRAMES, SHOTS, TRIGGERS
 from line_inspector.wall_clock import wall_ns
 
 REMEMBERED_PARTS = 100_000
 LAST_ACKNOWLEDGEMENT_NS = 3_000_000_000
+CHALLENGE_SLOTS = 2
 EARLIEST_TRIGGER_NS = 50_000_000  # a source may date a trigger a little ahead
 
 
@@ -76,10 +78,14 @@ class Capture:
         self._frames = station.bus.sender(FRAMES)
         self._shots = station.bus.sender(SHOTS)
         self._faults = station.bus.sender(FAULTS)
+        self._challenges = station.bus.receiver(CHALLENGES, ChallengeRequest, name)
+        folder = station.line.known_defects_dir(name)
+        self._known_defects = KnownDefects(folder) if folder and folder.is_dir() else None
         self._waiting: dict[str, bytes] = {}  # part id -> who sent its trigger, until decision acknowledges
         self._done: OrderedDict[str, None] = OrderedDict()
         station.watch(self._triggers.socket)
         station.watch(self._announcements.socket)
+        station.watch(self._challenges.socket)
 
     def turn(self, now_ns: int) -> None:
         """Takes the triggers that have arrived and passes acknowledgements on."""
@@ -91,8 +97,13 @@ class Capture:
                 self._waiting[trigger.part_id] = sender
                 arrived.append(trigger)
         self.take(arrived)
+        for request in self._challenges.drain():
+            if not arrived:  # parts come first; decision asks again
+                self._challenge(request)
         self._settle(now_ns)
-        self._station.counters["refused"] = self._triggers.refused + self._announcements.refused
+        self._station.counters["refused"] = (
+            self._triggers.refused + self._announcements.refused + self._challenges.refused
+        )
 
     def hand_over(self) -> None:
         """Waits, on the way out, until decision has every announced part on record; nobody else would repeat them."""
@@ -133,6 +144,27 @@ class Capture:
             ),
         )
 
+    def _challenge(self, request: ChallengeRequest) -> None:
+        """Puts a known defect in as if the camera had shot it now; it is announced, but is no part."""
+        now_ns, line = time.monotonic_ns(), self._station.line
+        frame = self._known_defects.frame(request.frame) if self._known_defects else None
+        if now_ns > request.expires_ns:
+            return
+        self._station.counters["challenges"] += 1
+        announcement = Announcement(
+            part_id=request.part_id,
+            camera=self._name,
+            trigger_ns=now_ns,
+            trigger_wall_ns=wall_ns(),
+            deadline_ns=now_ns + line.deadline_ns(self._name),
+            gate_ns=now_ns + line.travel_ns(self._name),
+        )
+        self._announcements.send(request.part_id, announcement)
+        if frame is None:
+            self._fault(request.part_id, Reason.NO_FRAME, f"there is no known defect {request.frame}")
+        else:
+            self._deliver(request.part_id, frame, announcement.deadline_ns, now_ns)
+
     def _shoot(self, trigger: Trigger) -> None:
         if self._expired(trigger, time.monotonic_ns()):
             return
@@ -142,7 +174,10 @@ class Capture:
             self._fault(trigger.part_id, Reason(e.reason), e.text)
             return
         captured_ns = time.monotonic_ns()
-        if not self._expired(trigger, captured_ns):  # a camera that stalled has seen the next part
+        blind = self._sight.look(frame)
+        if blind:
+            self._fault(trigger.part_id, Reason.CAMERA_BLIND, blind)
+        elif not self._expired(trigger, captured_ns):  # a camera that stalled has seen the next part
             deadline_ns = trigger.trigger_ns + self._station.line.deadline_ns(self._name)
             self._deliver(trigger.part_id, frame, deadline_ns, captured_ns)
 
@@ -167,10 +202,6 @@ class Capture:
         wrong = self._wrong_size(frame)
         if wrong:
             self._fault(part_id, Reason.BAD_FRAME, wrong)
-            return
-        blind = self._sight.look(frame)
-        if blind:
-            self._fault(part_id, Reason.CAMERA_BLIND, blind)
             return
         try:
             slot = self._ring.write(frame, part_id, deadline_ns, self._keep_ns, captured_ns)
@@ -212,6 +243,7 @@ def ring_geometry(line: Line, name: str) -> Geometry:
     """The size of a camera's ring, from the line file."""
     settings = line.cameras[name]
     slots = slots_needed(settings.max_rate_hz, line.deadline_ns(name) / 1e9, line.records.keep_frames_s)
+    slots += CHALLENGE_SLOTS if line.challenge else 0
     return Geometry(slots, settings.max_width_px * settings.max_height_px * settings.channels)
 
 

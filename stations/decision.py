@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from line_inspector import runtime
 from line_inspector.actuators import build_gate
+from line_inspector.alarms.challenge_desk import ChallengeDesk
 from line_inspector.alarms.desk import AlarmDesk
 from line_inspector.alarms.watch import Conditions
 from line_inspector.config import NS_PER_MS
@@ -24,6 +25,7 @@ from line_inspector.messages import (
     Result,
     SlotRef,
     Verdict,
+    is_challenge,
 )
 from line_inspector.records.archive import Archive
 from line_inspector.records.journal import Journal
@@ -84,6 +86,7 @@ class DecisionStation:
         self._worker = Liveness(HEALTH, now_ns)
         self._gate = build_gate(line.decision.gate, bus, line.cameras)
         self._alarms = AlarmDesk(line, bus, self._ledger)
+        self._challenges = ChallengeDesk(line, bus, self._alarms, now_ns)
         self._announcements = bus.acked_receiver(ANNOUNCEMENTS, Announcement)
         self._shots = bus.receiver(SHOTS, FrameReady)
         self._slots: OrderedDict[str, SlotRef] = OrderedDict()
@@ -110,14 +113,21 @@ class DecisionStation:
         for shot in self._shots.drain():
             self._note_slot(shot)
         for verdict in self._verdicts.drain():
-            self._carry_out(self._book.verdict(verdict, time.monotonic_ns()))
+            if is_challenge(verdict.part_id):
+                self._challenges.answered(verdict, time.monotonic_ns())
+            else:
+                self._carry_out(self._book.verdict(verdict, time.monotonic_ns()))
         for fault in self._faults.drain():
-            self._carry_out(self._book.fault(fault, time.monotonic_ns()))
+            if is_challenge(fault.part_id):
+                self._challenges.answered(fault, time.monotonic_ns())
+            else:
+                self._carry_out(self._book.fault(fault, time.monotonic_ns()))
         for sender, announcement in self._announcements.drain():
             self._announced(sender, announcement)
         now_ns = time.monotonic_ns()
         self._carry_out(self._book.expire(now_ns, self._worker.dead(now_ns)))
         self._settle(now_ns)
+        self._challenges.turn(len(self._book), self._worker.alive(now_ns), now_ns)
         self._alarms.turn(self._conditions(now_ns), now_ns)
         self._count()
         if not (self._ledger.alive and self._archive.alive and self._gate.alive):
@@ -134,6 +144,10 @@ class DecisionStation:
         self._journal.close()
 
     def _announced(self, sender: bytes, announcement: Announcement) -> None:
+        if is_challenge(announcement.part_id):  # no part: nothing that must not be lost, and nothing for the gate
+            self._announcements.acknowledge(sender, announcement.part_id)
+            self._challenges.announced(announcement, time.monotonic_ns())
+            return
         if self._receipts.announced(announcement.part_id, sender):
             self._announcements.acknowledge(sender, announcement.part_id)
             return
@@ -154,6 +168,7 @@ class DecisionStation:
             self._archive.offer(record, slot, heat)
             self._tally(record)
             self._alarms.decided(record)
+            self._challenges.decided(record)
 
     def _note_slot(self, shot: FrameReady) -> None:
         """Remembers where the part's picture lies, for archive and overlay; deciding does not need it."""

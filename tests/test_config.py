@@ -73,6 +73,7 @@ def test_every_commented_alternative_is_valid_in_its_place() -> None:
         "source": data["cameras"]["top"],
         "trigger": data["cameras"]["top"],
         "images": data["simulation"],
+        "bin_capacity": data["simulation"],
         "false_reject_rate": data["training"],
         "max_batch": data["inference"],
         "trigger_expiry_ms": data["cameras"]["top"],

@@ -3,13 +3,14 @@
 import logging
 from collections import Counter
 
+from line_inspector.alarms import table
 from line_inspector.alarms.book import AlarmBook, AlarmEvent, Happening
 from line_inspector.alarms.latch_file import LatchFile, told
 from line_inspector.alarms.table import Severity
 from line_inspector.alarms.watch import Conditions, LineWatch, restored
 from line_inspector.bus import Bus
 from line_inspector.config import Line
-from line_inspector.messages import AlarmAcknowledgement, AlarmsStanding, PartRecord
+from line_inspector.messages import AlarmAcknowledgement, AlarmsStanding, ChallengeRecord, PartRecord
 from line_inspector.records.audit import Change, change
 from line_inspector.records.ledger import LedgerWriter
 from line_inspector.streams import ACKNOWLEDGEMENTS, ALARMS
@@ -30,7 +31,7 @@ class AlarmDesk:
     def __init__(self, line: Line, bus: Bus, ledger: LedgerWriter) -> None:
         cameras = tuple(line.cameras)
         self._file = LatchFile(line.latch_path, cameras)
-        self.book = AlarmBook(restored(self._file.read(), cameras, challenged=False))
+        self.book = AlarmBook(restored(self._file.read(), cameras, challenged=line.challenge is not None))
         self._watch = LineWatch(line.alarms, cameras, self.book)
         self._ledger = ledger
         self._shown = bus.publisher(ALARMS)
@@ -63,6 +64,16 @@ class AlarmDesk:
         """A part was decided."""
         self._watch.decided(record, wall_ns())
         self._settle()
+
+    def challenged(self, record: ChallengeRecord) -> None:
+        """A challenge has been decided; it goes on record, whatever came of it."""
+        self._ledger.submit_challenge(record)
+        self._watch.challenged(record)
+        self._settle()
+
+    def challenge_overdue(self, camera: str, overdue: bool, detail: str) -> None:
+        """Whether a challenge of this camera has waited for too long."""
+        self.book.signal(table.CHALLENGE_OVERDUE, camera, overdue, wall_ns(), detail)
 
     def turn(self, conditions: Conditions, now_ns: int) -> None:
         """Looks at the line's neighbours, takes acknowledgements, and shows what stands."""

@@ -10,7 +10,7 @@ from line_inspector.alarms.lasting import Lasting
 from line_inspector.alarms.part_runs import CameraRuns, WorkerPace
 from line_inspector.alarms.reject_bin import RejectBin
 from line_inspector.config import NS_PER_MS, NS_PER_S, AlarmSettings
-from line_inspector.messages import PartRecord
+from line_inspector.messages import ChallengeOutcome, ChallengeRecord, PartRecord
 
 NAMED_PARTS = 3
 WORKER_STARTS_NS = 30 * NS_PER_S
@@ -51,6 +51,16 @@ class LineWatch:
         if self._settings.bin_sensor and not record.accepted and record.decided_ns < record.gate_ns:
             self._bin.rejected(record.part_id, record.gate_ns)
         self._tell_of_parts(record.camera, runs, wall_ns)
+
+    def challenged(self, record: ChallengeRecord) -> None:
+        """A challenge has been decided. One that was rejected for another reason says nothing of one missed before."""
+        missed = record.outcome is ChallengeOutcome.MISSED
+        if missed or record.outcome is ChallengeOutcome.PASSED:
+            at, detail = record.decided_wall_ns, f"{record.frame}, score {record.score}, model {record.model_version}"
+            self._book.signal(table.CHALLENGE_MISSED, record.camera, missed, at, detail)
+        unanswered = record.outcome is ChallengeOutcome.UNANSWERED
+        why = f"{record.frame}, {record.reason} {record.detail}".strip()
+        self._book.signal(table.CHALLENGE_UNANSWERED, record.camera, unanswered, record.decided_wall_ns, why)
 
     def look(self, conditions: Conditions, now_ns: int, wall_ns: int) -> None:
         """The neighbours, at every turn."""

@@ -35,11 +35,38 @@ heartbeat, so its time is known to a beat.
 """
 
 
+CHALLENGES = """\
+## Challenges
+
+With a section `challenge` in the line file, pictures of known defects are sent the way of every part: through frame
+ring, inference and decision's policy, with an id, an announcement and a deadline of their own, and must come back as
+`anomaly`. They are taken in turn from `<frames>/<recipe>/<camera>/`, the first 16 by name, read at the station's start:
+one when decision starts, at each begin of `records.shifts`, after a new model has given its first verdict, and
+`every_min` after the last that passed.
+
+A challenge is no part. It is never handed to the gate, is no trigger, neither accepted nor rejected in the ledger's
+counts, and stands in a table of its own (`ledger report` counts it, `ledger verify` checks it). It goes in only while
+no more than `most_open` parts wait for their verdict, and while three usual verdicts fit into the shortest deadline, so
+that a part right behind it is still in time; capture lets parts go first. Without such a gap for `overdue_s` it is
+`challenge_overdue`.
+
+- *passed*: rejected as an anomaly.
+- *missed*: accepted. Accepting stops (`challenge_missed`) until a later challenge has passed **and** an operator has
+  acknowledged. The same picture is repeated every `retry_s` until it passes. Parts whose accept the gate already had
+  still pass.
+- *unanswered*: rejected for another reason, such as a worker that died meanwhile. Accepting stops
+  (`challenge_unanswered`) until the repetition passes; nobody needs to acknowledge.
+
+A challenge under way when decision dies is forgotten, since the next one begins with another. What gate and actuator do
+is not tested by a challenge; the bin's sensor does that, for every reject.
+"""
+
+
 def alarms_page() -> str:
     """docs/alarms.md."""
     rows = "\n".join(_row(alarm) for alarm in ALARMS)
     head = "| alarm | severity | effect on the line | latching | for each | seen | what the operator does |"
-    return "\n".join([TITLE, head, "| --- | --- | --- | --- | --- | --- | --- |", rows, "", REST])
+    return "\n".join([TITLE, head, "| --- | --- | --- | --- | --- | --- | --- |", rows, "", REST, CHALLENGES])
 
 
 def _row(alarm: Alarm) -> str:

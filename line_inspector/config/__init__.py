@@ -6,6 +6,7 @@ line file. Each station is given its own section, never the whole file.
 
 from line_inspector.config.alarms import AlarmSettings
 from line_inspector.config.camera import CameraSettings
+from line_inspector.config.challenge import ChallengeSettings
 from line_inspector.config.gate import (
     GateSettings,
     GpioGateSettings,
@@ -29,6 +30,7 @@ __all__ = [
     "AlarmSettings",
     "CameraSettings",
     "CameraSource",
+    "ChallengeSettings",
     "FolderCamera",
     "GateSettings",
     "GenicamCamera",

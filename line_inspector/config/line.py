@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from line_inspector.config.alarms import AlarmSettings
 from line_inspector.config.belt import BeltSettings
 from line_inspector.config.camera import CameraSettings
+from line_inspector.config.challenge import ChallengeSettings
 from line_inspector.config.decision import DecisionSettings
 from line_inspector.config.gate import GpioGateSettings, SimulatedGateSettings
 from line_inspector.config.inference import InferenceSettings
@@ -37,6 +38,7 @@ class Line(Section):
     inference: InferenceSettings = InferenceSettings()
     decision: DecisionSettings = DecisionSettings()
     alarms: AlarmSettings = AlarmSettings()
+    challenge: ChallengeSettings | None = Field(None, description="known defects that the line must find")
     records: RecordsSettings = RecordsSettings()
     overlay: OverlaySettings = OverlaySettings()
     training: TrainingSettings = TrainingSettings()
@@ -107,6 +109,10 @@ class Line(Section):
         """Time from trigger to the last moment for a decision, in nanoseconds."""
         reserve_ms = self.decision.margin_ms + self.decision.gate.window_ms / 2
         return self.travel_ns(camera) - int(reserve_ms * NS_PER_MS)
+
+    def known_defects_dir(self, camera: str) -> Path | None:
+        """Folder of the pictures with which this camera is challenged; None without challenges."""
+        return self.challenge.frames / self.recipe / camera if self.challenge else None
 
     @property
     def ring_owner(self) -> str:

@@ -20,6 +20,7 @@ from line_inspector.messages import (
     AlarmsStanding,
     Announcement,
     BinCount,
+    ChallengeRequest,
     Fault,
     Health,
     Heartbeat,
@@ -35,6 +36,7 @@ from line_inspector.streams import (
     ALARMS,
     ANNOUNCEMENTS,
     BIN,
+    CHALLENGES,
     FAULTS,
     HEALTH,
     HEARTBEAT,
@@ -71,9 +73,14 @@ class PlayedLine:
         self._heartbeats = bus.subscriber(HEARTBEAT, Heartbeat)
         self._alarms = bus.subscriber(ALARMS, AlarmsStanding)
         self._operator = bus.sender(ACKNOWLEDGEMENTS)
+        self._challenges = bus.receiver(CHALLENGES, ChallengeRequest, "top")
+        self.challenge_score: float | None = 0.9
+        self.challenge_fault: Reason | None = None
+        self.challenged: list[str] = []
+        self.takes_challenges = True
         self._number = self._counted = 0
         self._full = False
-        self.worker_lives = True
+        self.worker_lives, self.version = True, "v1"
         self.stop_requested = False
         self.shown: AlarmsStanding | None = None
         self.accepted: set[str] = set()
@@ -107,6 +114,11 @@ class PlayedLine:
         for shown in self._alarms.drain():
             if shown.sent_ns > self._started_ns:
                 self.shown = shown
+        for request in self._challenges.drain():
+            if self.takes_challenges:
+                self.challenged.append(request.frame)
+                self._announce(request.part_id, now_ns)
+                self._answer(request.part_id, self.challenge_score, self.challenge_fault)
         time.sleep(0.005)
 
     def until(self, done: Callable[[], object]) -> None:
@@ -123,9 +135,14 @@ class PlayedLine:
             self.turn()
 
     def part(self, score: float | None = 0.1, reason: Reason | None = None) -> str:
-        """Announces a part and answers for it, with a score or a fault; its id, once it is decided and committed."""
+        """Announces a part and answers for it, with a score or a fault; its id."""
         self._number += 1
-        part_id, now_ns = f"top-{time.time_ns():x}-{self._number:06d}", time.monotonic_ns()
+        part_id = f"top-{time.time_ns():x}-{self._number:06d}"
+        self._announce(part_id, time.monotonic_ns())
+        self._answer(part_id, score, reason)
+        return part_id
+
+    def _announce(self, part_id: str, now_ns: int) -> None:
         self._announcements.send(
             part_id,
             Announcement(
@@ -137,11 +154,12 @@ class PlayedLine:
                 gate_ns=now_ns + self.line.travel_ns("top"),
             ),
         )
+
+    def _answer(self, part_id: str, score: float | None, reason: Reason | None) -> None:
         if reason:
             self._faults.send(Fault(part_id=part_id, camera="top", reason=reason, detail=""))
         elif score is not None:
-            self._verdicts.send(verdict(part_id, score))
-        return part_id
+            self._verdicts.send(verdict(part_id, score, self.version))
 
     def parts(self, count: int, score: float | None = 0.1, reason: Reason | None = None) -> list[str]:
         return [self.part(score, reason) for _ in range(count)]
@@ -176,7 +194,15 @@ class PlayedLine:
             self.decision.kill()
             self.decision.wait()
         self._log.close()
-        for end in (self._announcements, self._verdicts, self._faults, self._health, self._bin, self._accepts):
+        for end in (
+            self._announcements,
+            self._verdicts,
+            self._faults,
+            self._health,
+            self._bin,
+            self._accepts,
+            self._challenges,
+        ):
             end.close()
         for end in (self._heartbeats, self._alarms, self._operator):
             end.close()
