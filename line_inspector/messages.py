@@ -187,6 +187,14 @@ class ChallengeRequest(Message, frozen=True):
     expires_ns: int
 
 
+class LoopBack(Message, frozen=True):
+    """To the simulated gate: take the challenge `part_id` for a part that is before it at `gate_ns`."""
+
+    part_id: str
+    camera: str
+    gate_ns: int
+
+
 class AlarmAcknowledgement(Message, frozen=True):
     """An operator has seen an alarm."""
 

@@ -65,6 +65,7 @@ BIN = Stream("bin", m.BinCount, "world", "decision", Pattern.LATEST, Per.LINE, 1
 ALARMS = Stream("alarms", m.AlarmsStanding, "decision", "overlay", Pattern.LATEST, Per.LINE, 2)
 ACKNOWLEDGEMENTS = Stream("acknowledgements", m.AlarmAcknowledgement, "overlay", "decision", Pattern.QUEUE, Per.LINE, 0)
 CHALLENGES = Stream("challenges", m.ChallengeRequest, "decision", "capture", Pattern.QUEUE, Per.CAMERA, 0)
+LOOP_BACK = Stream("loop_back", m.LoopBack, "decision", "world", Pattern.QUEUE, Per.LINE, 0)
 RESULTS = Stream("results", m.Result, "decision", "overlay", Pattern.LATEST, Per.LINE, 0)
 HEALTH = Stream("health", m.Health, "every station", "overlay, decision, run", Pattern.LATEST, Per.STATION, 5)
 
@@ -81,6 +82,7 @@ STREAMS = (
     ALARMS,
     ACKNOWLEDGEMENTS,
     CHALLENGES,
+    LOOP_BACK,
     RESULTS,
     HEALTH,
 )

@@ -12,6 +12,7 @@ from line_inspector.streams import (
     FAULTS,
     FRAMES,
     HEARTBEAT,
+    LOOP_BACK,
     RESULTS,
     SHOTS,
     TRIGGERS,
@@ -37,7 +38,7 @@ STATIONS = (
     StationKind(
         "decision",
         (ANNOUNCEMENTS, SHOTS, VERDICTS, FAULTS, BIN, ACKNOWLEDGEMENTS),
-        (ACCEPTS, HEARTBEAT, RESULTS, ALARMS, CHALLENGES),
+        (ACCEPTS, HEARTBEAT, RESULTS, ALARMS, CHALLENGES, LOOP_BACK),
         "line-inspector-decision.service",
         False,
         2,

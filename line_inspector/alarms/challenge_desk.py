@@ -8,8 +8,8 @@ from line_inspector.bus import Bus
 from line_inspector.config import Line
 from line_inspector.decision.challenges import Challenges
 from line_inspector.known_defects import names_of_known_defects
-from line_inspector.messages import Announcement, ChallengeRecord, Fault, PartRecord, Verdict
-from line_inspector.streams import CHALLENGES
+from line_inspector.messages import Announcement, ChallengeRecord, Fault, LoopBack, PartRecord, Verdict
+from line_inspector.streams import CHALLENGES, LOOP_BACK
 from line_inspector.wall_clock import wall_ns
 
 NO_FRAMES = "no pictures in {folder}"
@@ -24,6 +24,7 @@ class ChallengeDesk:
         self._alarms = alarms
         self._course: Challenges | None = None
         self._senders = {camera: bus.sender(CHALLENGES, camera) for camera in line.cameras if line.challenge}
+        self._loop_back = bus.sender(LOOP_BACK) if line.challenge and line.challenge.loop_back else None
         self._why_overdue: dict[str, str] = {}
         self._shifts = ShiftBegins(times[:5] for times in line.records.shifts.values())
         self._next_clock_ns = 0
@@ -43,8 +44,13 @@ class ChallengeDesk:
 
     def announced(self, announcement: Announcement, now_ns: int) -> None:
         """Capture has put a challenge in."""
-        if self._course:
-            self._conclude(self._course.announce(announcement, now_ns, wall_ns()))
+        if not self._course:
+            return
+        if self._loop_back:
+            part_id, camera, gate_ns = announcement.part_id, announcement.camera, announcement.gate_ns
+            self._loop_back.send(LoopBack(part_id=part_id, camera=camera, gate_ns=gate_ns))
+            self._alarms.expect_reject(part_id, gate_ns)
+        self._conclude(self._course.announce(announcement, now_ns, wall_ns()))
 
     def answered(self, answer: Verdict | Fault, now_ns: int) -> None:
         """What becomes of a challenge."""

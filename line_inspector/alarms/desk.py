@@ -71,6 +71,10 @@ class AlarmDesk:
         self._watch.challenged(record)
         self._settle()
 
+    def expect_reject(self, part_id: str, gate_ns: int) -> None:
+        """What is before the gate then must be seen falling into the reject bin, as every rejected part must."""
+        self._watch.expect_reject(part_id, gate_ns)
+
     def challenge_overdue(self, camera: str, overdue: bool, detail: str) -> None:
         """Whether a challenge of this camera has waited for too long."""
         self.book.signal(table.CHALLENGE_OVERDUE, camera, overdue, wall_ns(), detail)

@@ -52,6 +52,10 @@ class LineWatch:
             self._bin.rejected(record.part_id, record.gate_ns)
         self._tell_of_parts(record.camera, runs, wall_ns)
 
+    def expect_reject(self, part_id: str, gate_ns: int) -> None:
+        """The bin's sensor must see it."""
+        self._bin.rejected(part_id, gate_ns)
+
     def challenged(self, record: ChallengeRecord) -> None:
         """A challenge has been decided. One that was rejected for another reason says nothing of one missed before."""
         missed = record.outcome is ChallengeOutcome.MISSED

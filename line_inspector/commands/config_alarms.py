@@ -57,8 +57,11 @@ that a part right behind it is still in time; capture lets parts go first. Witho
 - *unanswered*: rejected for another reason, such as a worker that died meanwhile. Accepting stops
   (`challenge_unanswered`) until the repetition passes; nobody needs to acknowledge.
 
-A challenge under way when decision dies is forgotten, since the next one begins with another. What gate and actuator do
-is not tested by a challenge; the bin's sensor does that, for every reject.
+A challenge under way when decision dies is forgotten, since the next one begins with another.
+
+With `loop_back: true` the outputs are challenged, too: the simulated gate takes the challenge for a part, and the bin's
+sensor must see it fall, or it is `reject_unconfirmed`. A real gate has nothing to let fall: there the sensor looks at
+every real reject instead.
 """
 
 

@@ -94,6 +94,13 @@ class Line(Section):
                 raise ValueError("decision.gate uses one GPIO line for two outputs")
         return self
 
+    @model_validator(mode="after")
+    def _who_looks_at_the_gate_can_see_it(self) -> "Line":
+        simulated = isinstance(self.decision.gate, SimulatedGateSettings)
+        if self.challenge and self.challenge.loop_back and not (simulated and self.alarms.bin_sensor):
+            raise ValueError("challenge.loop_back takes alarms.bin_sensor: true and decision.gate.kind: simulated")
+        return self
+
     def camera(self, name: str) -> CameraSettings:
         """The camera of that name. Raises InputError."""
         if name not in self.cameras:

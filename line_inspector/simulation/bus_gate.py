@@ -3,11 +3,11 @@
 import time
 
 from line_inspector.config import NS_PER_MS
-from line_inspector.messages import AcceptPart, BinCount, Heartbeat
+from line_inspector.messages import AcceptPart, BinCount, Heartbeat, LoopBack
 from line_inspector.runtime import Station
 from line_inspector.simulation.bin_sensor import BinSensor
 from line_inspector.simulation.gate import Passage, SimulatedReject
-from line_inspector.streams import ACCEPTS, BIN, HEARTBEAT
+from line_inspector.streams import ACCEPTS, BIN, HEARTBEAT, LOOP_BACK
 
 BIN_PERIOD_NS = int(1e9 / BIN.rate_hz)
 
@@ -21,6 +21,8 @@ class BusGate:
         self._heartbeat = station.bus.subscriber(HEARTBEAT, Heartbeat)
         self._bin, self._sensor = station.bus.publisher(BIN), BinSensor(station.line.simulation)
         self._next_told_ns = 0
+        self._loop_back = station.bus.receiver(LOOP_BACK, LoopBack)
+        self._challenges: list[LoopBack] = []
         self.stop_requested = False
         station.watch(self._accepts.socket)
         station.watch(self._heartbeat.socket)
@@ -28,7 +30,7 @@ class BusGate:
     @property
     def refused(self) -> int:
         """Messages that were none."""
-        return self._accepts.refused + self._heartbeat.refused
+        return self._accepts.refused + self._heartbeat.refused + self._loop_back.refused
 
     def hear(self) -> None:
         """Takes what has arrived, and acknowledges every accept."""
@@ -38,6 +40,7 @@ class BusGate:
         for sender, accept in self._accepts.drain():
             self._gate.accept(accept, time.monotonic_ns())
             self._accepts.acknowledge(sender, accept.part_id)
+        self._pass_challenges()
         if time.monotonic_ns() >= self._next_told_ns:
             self._tell()
 
@@ -54,6 +57,16 @@ class BusGate:
         self._accepts.close()
         self._heartbeat.socket.close()
         self._bin.close()
+        self._loop_back.close()
+
+    def _pass_challenges(self) -> None:
+        """Challenges go through like parts, but are none: only the bin's sensor sees them."""
+        self._challenges += self._loop_back.drain()
+        now_ns = time.monotonic_ns()
+        due = [challenge for challenge in self._challenges if challenge.gate_ns <= now_ns]
+        self._challenges = [challenge for challenge in self._challenges if challenge.gate_ns > now_ns]
+        for challenge in due:
+            self.passage(challenge.part_id, challenge.camera, challenge.gate_ns)
 
     def _tell(self) -> None:
         self._next_told_ns = time.monotonic_ns() + BIN_PERIOD_NS
