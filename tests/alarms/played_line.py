@@ -24,6 +24,7 @@ from line_inspector.messages import (
     Fault,
     Health,
     Heartbeat,
+    LoopBack,
     Reason,
     SlotRef,
     Verdict,
@@ -40,6 +41,7 @@ from line_inspector.streams import (
     FAULTS,
     HEALTH,
     HEARTBEAT,
+    LOOP_BACK,
     VERDICTS,
 )
 
@@ -77,6 +79,8 @@ class PlayedLine:
         self.challenge_score: float | None = 0.9
         self.challenge_fault: Reason | None = None
         self.challenged: list[str] = []
+        self._loop_back = bus.receiver(LOOP_BACK, LoopBack)
+        self.looped_back: list[LoopBack] = []
         self.takes_challenges = True
         self._number = self._counted = 0
         self._full = False
@@ -114,6 +118,7 @@ class PlayedLine:
         for shown in self._alarms.drain():
             if shown.sent_ns > self._started_ns:
                 self.shown = shown
+        self.looped_back += self._loop_back.drain()
         for request in self._challenges.drain():
             if self.takes_challenges:
                 self.challenged.append(request.frame)
@@ -204,7 +209,7 @@ class PlayedLine:
             self._challenges,
         ):
             end.close()
-        for end in (self._heartbeats, self._alarms, self._operator):
+        for end in (self._heartbeats, self._alarms, self._operator, self._loop_back):
             end.close()
 
 

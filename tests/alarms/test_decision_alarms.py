@@ -127,6 +127,7 @@ def test_a_reject_that_is_not_seen_in_the_bin_and_a_bin_that_is_full(tmp_path: P
         line.close()
 
 
+@pytest.mark.slow
 def test_a_plc_in_halt_is_a_gate_that_is_down_and_hears_of_the_stop(tmp_path: Path) -> None:
     with closing(socket.socket()) as found:
         found.bind(("127.0.0.1", 0))

@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pictures import save_picture
 from played_line import PlayedLine
 
 from line_inspector.messages import ChallengeOutcome, Reason
@@ -16,8 +18,6 @@ from line_inspector.records.verification import verify
 
 @pytest.fixture
 def line(tmp_path: Path, draw_frame) -> Iterator[PlayedLine]:  # type: ignore[no-untyped-def]
-    from pictures import save_picture
-
     save_picture(tmp_path / "known" / "disc" / "top" / "scratch.png", draw_frame(1))
     challenge = {"frames": "known", "every_min": 0.05, "retry_s": 0.5, "overdue_s": 2}
     played = PlayedLine(tmp_path, challenge=challenge, alarms={"rejects_in_row": 100})
@@ -92,6 +92,7 @@ def test_one_that_is_not_answered_stops_accepting_until_the_repetition_passes(li
     line.until(lambda: good in line.accepted)
 
 
+@pytest.mark.slow
 def test_one_that_nobody_takes_is_overdue_and_stops_nothing(line: PlayedLine) -> None:
     line.takes_challenges = False
     line.until(lambda: line.names() == {"challenge_overdue"})
@@ -99,6 +100,23 @@ def test_one_that_nobody_takes_is_overdue_and_stops_nothing(line: PlayedLine) ->
     line.until(lambda: good in line.accepted)
     line.takes_challenges = True
     line.until(lambda: line.names() == set())
+
+
+@pytest.mark.slow
+def test_the_gate_must_be_seen_rejecting_a_challenge_that_is_looped_back(tmp_path: Path, draw_frame) -> None:  # type: ignore[no-untyped-def]
+    save_picture(tmp_path / "known" / "disc" / "top" / "scratch.png", draw_frame(1))
+    challenge = {"frames": "known", "every_min": 0.05, "loop_back": True}
+    line = PlayedLine(tmp_path, challenge=challenge, alarms={"bin_sensor": True})
+    try:
+        line.until(lambda: line.looped_back)
+        line.run((line.looped_back[0].gate_ns - time.monotonic_ns()) / 1e9)
+        line.fall()
+        line.run(1.0)
+        assert line.names() == set()
+        line.until(lambda: line.names() == {"reject_unconfirmed"})
+        assert line.shown and line.looped_back[1].part_id in line.shown.alarms[0].detail
+    finally:
+        line.close()
 
 
 def _run(*arguments: str) -> dict:  # type: ignore[type-arg]
