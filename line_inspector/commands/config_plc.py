@@ -106,7 +106,8 @@ STATE_MEANINGS = {
     VisionState.READY: "can accept, but `mode` does not ask for it (any more)",
     VisionState.SINGLE_EXECUTION: "`mode` 1: the next accept will be handed over, and no other",
     VisionState.CONTINUOUS_EXECUTION: "`mode` 2: every accept is handed over",
-    VisionState.ERROR: "inference is silent, decisions cannot be put on record, or the loop that decides hangs",
+    VisionState.ERROR: "inference is silent, decisions cannot be put on record, an alarm has stopped accepting, or the"
+    " loop that decides hangs",
 }
 
 REST = """\
