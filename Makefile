@@ -49,6 +49,8 @@ docs: setup
 	mv .venv/streams.md docs/streams.md
 	$(BIN)/line-inspector config plc > .venv/plc.md
 	mv .venv/plc.md docs/plc.md
+	$(BIN)/line-inspector config alarms > .venv/alarms.md
+	mv .venv/alarms.md docs/alarms.md
 
 # Takes away what was installed and cached, not what a line has recorded in run/.
 clean:

@@ -22,6 +22,7 @@ UNITS = {
     "_us": "us",
     "_s": "s",
     "_days": "d",
+    "_min": "min",
     "minutes": "min",
 }
 PATTERNS = {

@@ -11,6 +11,7 @@ import msgspec
 
 FORMAT_VERSION = 1
 HEAT_SIDE_PX = 64
+CHALLENGE_PREFIX = "challenge:"  # no camera and no line may have a colon in its name
 
 # A moment that everything downstream can compute with; CLOCK_MONOTONIC reaches a quarter of it in 36 years.
 TriggerTime = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
@@ -44,6 +45,8 @@ class Reason(StrEnum):
     GAP_UNKNOWN = "gap_unknown"
     VIEW_MISSING = "view_missing"
     BELT_UNKNOWN = "belt_unknown"
+    CAMERA_BLIND = "camera_blind"
+    ACCEPTS_STOPPED = "accepts_stopped"
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown_fields=True):
@@ -157,9 +160,66 @@ class AcceptPart(Message, frozen=True):
 
 
 class Heartbeat(Message, frozen=True):
-    """To the gate: decision is alive. The gate rejects everything when it stops."""
+    """To the gate: decision is alive. The gate rejects everything when it stops. `stop_requested` asks for a stop."""
 
     sent_ns: int
+    stop_requested: bool = False
+
+
+class BinCount(Message, frozen=True):
+    """From the sensor of the reject bin: how many parts it has counted (modulo 2^16), when the last, and if it is full.
+
+    Another `run` means that it counts from the beginning.
+    """
+
+    run: int
+    count: int
+    seen_ns: int
+    full: bool
+
+
+class StandingAlarm(Message, frozen=True):
+    """One alarm of `alarms/table.py` that stands. `subject` is a camera, or empty for the line."""
+
+    name: str
+    subject: str
+    detail: str
+    since_wall_ns: int
+    present: bool
+    acknowledged: bool
+
+
+class AlarmsStanding(Message, frozen=True):
+    """All alarms that stand, and whether the line is asked to stop, for the eyes of operators."""
+
+    sent_ns: int
+    alarms: tuple[StandingAlarm, ...]
+    stop_requested: bool
+
+
+class ChallengeRequest(Message, frozen=True):
+    """To capture: put the known defect `frame` in as the part `part_id`, before `expires_ns` or not at all."""
+
+    part_id: str
+    camera: str
+    frame: str
+    expires_ns: int
+
+
+class LoopBack(Message, frozen=True):
+    """To the simulated gate: take the challenge `part_id` for a part that is before it at `gate_ns`."""
+
+    part_id: str
+    camera: str
+    gate_ns: int
+
+
+class AlarmAcknowledgement(Message, frozen=True):
+    """An operator has seen an alarm."""
+
+    name: str
+    subject: str
+    who: str
 
 
 class PartRecord(Message, frozen=True):
@@ -207,6 +267,32 @@ class ViewRecord(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: int | None
 
 
+class ChallengeOutcome(StrEnum):
+    """MISSED: it was accepted. UNANSWERED: it was rejected, but for another reason than being an anomaly."""
+
+    PASSED = "passed"
+    MISSED = "missed"
+    UNANSWERED = "unanswered"
+
+
+class ChallengeRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """How a challenge went: one row of the ledger's table of challenges. `cause` says why it was made."""
+
+    part_id: str
+    camera: str
+    frame: str
+    cause: str
+    asked_wall_ns: int
+    decided_wall_ns: int
+    outcome: ChallengeOutcome
+    reason: Reason
+    detail: str
+    score: float | None
+    threshold: float | None
+    model_version: str
+    fingerprint: int | None
+
+
 class Result(Message, frozen=True):
     """One decided part, for the eyes of operators. `slot` is None when there is no frame to show."""
 
@@ -241,6 +327,11 @@ def views_of(record: PartRecord) -> list[ViewRecord]:
         return msgspec.json.decode(record.views, type=list[ViewRecord]) if record.views else []
     except msgspec.DecodeError:
         return []
+
+
+def is_challenge(part_id: str) -> bool:
+    """Whether the id is that of a challenge: a picture of a known defect, and no part."""
+    return part_id.startswith(CHALLENGE_PREFIX)
 
 
 M = TypeVar("M", bound=Message)

@@ -62,7 +62,29 @@ FAULTS = Stream("faults", m.Fault, "capture, inference", "decision", Pattern.QUE
 ACCEPTS = Stream("accepts", m.AcceptPart, "decision", "world", Pattern.ACKED, Per.LINE, 0)
 HEARTBEAT = Stream("heartbeat", m.Heartbeat, "decision", "world", Pattern.LATEST, Per.LINE, 25)
 ENCODER = Stream("encoder", m.Encoder, "world", "decision", Pattern.LATEST, Per.LINE, 100)
+BIN = Stream("bin", m.BinCount, "world", "decision", Pattern.LATEST, Per.LINE, 10)
+ALARMS = Stream("alarms", m.AlarmsStanding, "decision", "overlay", Pattern.LATEST, Per.LINE, 2)
+ACKNOWLEDGEMENTS = Stream("acknowledgements", m.AlarmAcknowledgement, "overlay", "decision", Pattern.QUEUE, Per.LINE, 0)
+CHALLENGES = Stream("challenges", m.ChallengeRequest, "decision", "capture", Pattern.QUEUE, Per.CAMERA, 0)
+LOOP_BACK = Stream("loop_back", m.LoopBack, "decision", "world", Pattern.QUEUE, Per.LINE, 0)
 RESULTS = Stream("results", m.Result, "decision", "overlay", Pattern.LATEST, Per.LINE, 0)
 HEALTH = Stream("health", m.Health, "every station", "overlay, decision, run", Pattern.LATEST, Per.STATION, 5)
 
-STREAMS = (TRIGGERS, ANNOUNCEMENTS, FRAMES, SHOTS, VERDICTS, FAULTS, ACCEPTS, HEARTBEAT, ENCODER, RESULTS, HEALTH)
+STREAMS = (
+    TRIGGERS,
+    ANNOUNCEMENTS,
+    FRAMES,
+    SHOTS,
+    VERDICTS,
+    FAULTS,
+    ACCEPTS,
+    HEARTBEAT,
+    ENCODER,
+    BIN,
+    ALARMS,
+    ACKNOWLEDGEMENTS,
+    CHALLENGES,
+    LOOP_BACK,
+    RESULTS,
+    HEALTH,
+)

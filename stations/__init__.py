@@ -4,11 +4,16 @@ from dataclasses import dataclass
 
 from line_inspector.streams import (
     ACCEPTS,
+    ACKNOWLEDGEMENTS,
+    ALARMS,
     ANNOUNCEMENTS,
+    BIN,
+    CHALLENGES,
     ENCODER,
     FAULTS,
     FRAMES,
     HEARTBEAT,
+    LOOP_BACK,
     RESULTS,
     SHOTS,
     TRIGGERS,
@@ -33,16 +38,21 @@ class StationKind:
 STATIONS = (
     StationKind(
         "decision",
-        (ANNOUNCEMENTS, SHOTS, VERDICTS, FAULTS, ENCODER),
-        (ACCEPTS, HEARTBEAT, RESULTS),
+        (ANNOUNCEMENTS, SHOTS, VERDICTS, FAULTS, ENCODER, BIN, ACKNOWLEDGEMENTS),
+        (ACCEPTS, HEARTBEAT, RESULTS, ALARMS, CHALLENGES, LOOP_BACK),
         "line-inspector-decision.service",
         False,
         2,
     ),
     StationKind("inference", (FRAMES,), (VERDICTS, FAULTS), "line-inspector-inference@.service", False, 500, 2),
     StationKind(
-        "capture", (TRIGGERS,), (ANNOUNCEMENTS, FRAMES, SHOTS, FAULTS), "line-inspector-capture@.service", True, 50
+        "capture",
+        (TRIGGERS, CHALLENGES),
+        (ANNOUNCEMENTS, FRAMES, SHOTS, FAULTS),
+        "line-inspector-capture@.service",
+        True,
+        50,
     ),
-    StationKind("overlay", (RESULTS,), (), "line-inspector-overlay.service", False, 0),
+    StationKind("overlay", (RESULTS, ALARMS), (ACKNOWLEDGEMENTS,), "line-inspector-overlay.service", False, 0),
     StationKind("trainer", (), (), "line-inspector-trainer.service", False, 0),
 )

@@ -11,17 +11,20 @@ from msgspec.structs import replace
 from line_inspector import runtime
 from line_inspector.bus import DRAINED_AT_ONCE
 from line_inspector.cameras import Camera, CameraFault, build_camera
+from line_inspector.cameras.sight import Sight
 from line_inspector.config import NS_PER_MS, CameraSettings, Line, RateTrigger
 from line_inspector.images import Frame
-from line_inspector.messages import Announcement, Fault, FrameReady, Reason, Trigger
+from line_inspector.known_defects import KnownDefects
+from line_inspector.messages import Announcement, ChallengeRequest, Fault, FrameReady, Reason, Trigger
 from line_inspector.ring import Geometry, RingOverrun, RingWriter, remove_orphans, slots_needed
-from line_inspector.streams import ANNOUNCEMENTS, FAULTS, FRAMES, SHOTS, TRIGGERS
+from line_inspector.streams import ANNOUNCEMENTS, CHALLENGES, FAULTS, FRAMES, SHOTS, TRIGGERS
 from line_inspector.tracking.belt import NEVER_NS
 from line_inspector.tracking.gaps import Gap, Gaps, Sighting
 from line_inspector.wall_clock import wall_ns
 
 REMEMBERED_PARTS = 100_000
 LAST_ACKNOWLEDGEMENT_NS = 3_000_000_000
+CHALLENGE_SLOTS = 2
 EARLIEST_TRIGGER_NS = 50_000_000  # a source may date a trigger a little ahead
 LATEST_TRIGGER_NS = 20_000_000  # a trigger is on its way for this long at most, or its gap is not known
 FIRST_LOOK_NS = 300_000_000  # by then a trigger that nobody was there to take has been repeated
@@ -74,6 +77,7 @@ class Capture:
 
     def __init__(self, station: runtime.Station, name: str, settings: CameraSettings, camera: Camera) -> None:
         self._station, self._name, self._settings, self._camera = station, name, settings, camera
+        self._sight = Sight(station.line.alarms.blind_after)
         self._keep_ns = int(station.line.records.keep_frames_s * 1e9)
         remove_orphans(station.line.ring_owner, station.line.cameras)
         self._ring = RingWriter(station.line.ring_owner, name, ring_geometry(station.line, name))
@@ -84,10 +88,14 @@ class Capture:
         self._faults = station.bus.sender(FAULTS)
         self._gaps = new_gaps(station.line, name, time.monotonic_ns())
         self._announced: OrderedDict[str, Announcement] = OrderedDict()  # those that decision has not acknowledged
+        self._challenges = station.bus.receiver(CHALLENGES, ChallengeRequest, name)
+        folder = station.line.known_defects_dir(name)
+        self._known_defects = KnownDefects(folder) if folder and folder.is_dir() else None
         self._waiting: dict[str, bytes] = {}  # part id -> who sent its trigger, until decision acknowledges
         self._done: OrderedDict[str, None] = OrderedDict()
         station.watch(self._triggers.socket)
         station.watch(self._announcements.socket)
+        station.watch(self._challenges.socket)
 
     def turn(self, now_ns: int) -> None:
         """Takes the triggers that have arrived and passes acknowledgements on."""
@@ -102,8 +110,13 @@ class Capture:
         self.take(arrived)
         if len(drained) < DRAINED_AT_ONCE:  # otherwise more may be waiting
             self._watched(now_ns - LATEST_TRIGGER_NS)
+        for request in self._challenges.drain():
+            if not arrived:  # parts come first; decision asks again
+                self._challenge(request)
         self._settle(now_ns)
-        self._station.counters["refused"] = self._triggers.refused + self._announcements.refused
+        self._station.counters["refused"] = (
+            self._triggers.refused + self._announcements.refused + self._challenges.refused
+        )
 
     def next_ns(self) -> int:
         """When a gap must be told of."""
@@ -171,6 +184,27 @@ class Capture:
         self._announced[gap.part_id] = told = replace(told, **_told(gap))
         return self._announcements.renew(gap.part_id, told)
 
+    def _challenge(self, request: ChallengeRequest) -> None:
+        """Puts a known defect in as if the camera had shot it now; it is announced, but is no part."""
+        now_ns, line = time.monotonic_ns(), self._station.line
+        frame = self._known_defects.frame(request.frame) if self._known_defects else None
+        if now_ns > request.expires_ns:
+            return
+        self._station.counters["challenges"] += 1
+        announcement = Announcement(
+            part_id=request.part_id,
+            camera=self._name,
+            trigger_ns=now_ns,
+            trigger_wall_ns=wall_ns(),
+            deadline_ns=now_ns + line.deadline_ns(self._name),
+            gate_ns=now_ns + line.travel_ns(self._name),
+        )
+        self._announcements.send(request.part_id, announcement)
+        if frame is None:
+            self._fault(request.part_id, Reason.NO_FRAME, f"there is no known defect {request.frame}")
+        else:
+            self._deliver(request.part_id, frame, announcement.deadline_ns, now_ns)
+
     def _shoot(self, trigger: Trigger) -> None:
         if self._expired(trigger, time.monotonic_ns()):
             return
@@ -180,7 +214,10 @@ class Capture:
             self._fault(trigger.part_id, Reason(e.reason), e.text)
             return
         captured_ns = time.monotonic_ns()
-        if not self._expired(trigger, captured_ns):  # a camera that stalled has seen the next part
+        blind = self._sight.look(frame)
+        if blind:
+            self._fault(trigger.part_id, Reason.CAMERA_BLIND, blind)
+        elif not self._expired(trigger, captured_ns):  # a camera that stalled has seen the next part
             deadline_ns = trigger.trigger_ns + self._station.line.deadline_ns(self._name)
             self._deliver(trigger.part_id, frame, deadline_ns, captured_ns)
 
@@ -257,6 +294,7 @@ def ring_geometry(line: Line, name: str) -> Geometry:
     """The size of a camera's ring, from the line file."""
     settings = line.cameras[name]
     slots = slots_needed(settings.max_rate_hz, line.deadline_ns(name) / 1e9, line.records.keep_frames_s)
+    slots += CHALLENGE_SLOTS if line.challenge else 0
     return Geometry(slots, settings.max_width_px * settings.max_height_px * settings.channels)
 
 

@@ -8,6 +8,9 @@ from msgspec.structs import replace
 
 from line_inspector import runtime
 from line_inspector.actuators import build_gate
+from line_inspector.alarms.challenge_desk import ChallengeDesk
+from line_inspector.alarms.desk import AlarmDesk
+from line_inspector.alarms.watch import Conditions
 from line_inspector.config import NS_PER_MS, GateSettings
 from line_inspector.decision.liveness import Liveness
 from line_inspector.decision.parts import Decision, PartBook
@@ -23,6 +26,7 @@ from line_inspector.messages import (
     Result,
     SlotRef,
     Verdict,
+    is_challenge,
     views_of,
 )
 from line_inspector.records.archive import Archive
@@ -89,6 +93,8 @@ class DecisionStation:
         self._worker = Liveness(HEALTH, now_ns)
         self._gate = build_gate(line.decision.gate, bus, line.cameras)
         self._encoder = bus.subscriber(ENCODER, Encoder) if line.belt.encoder else None
+        self._alarms = AlarmDesk(line, bus, self._ledger)
+        self._challenges = ChallengeDesk(line, bus, self._alarms, now_ns)
         self._announcements = bus.acked_receiver(ANNOUNCEMENTS, Announcement)
         self._shots = bus.receiver(SHOTS, FrameReady)
         self._slots: OrderedDict[str, SlotRef] = OrderedDict()
@@ -96,7 +102,7 @@ class DecisionStation:
         self._faults = bus.receiver(FAULTS, Fault)
         self._health = bus.subscriber(HEALTH, Health, ("inference",))
         self._results = bus.publisher(RESULTS)
-        for receiver in (self._announcements, self._verdicts, self._faults, self._health):
+        for receiver in (self._announcements, self._verdicts, self._faults, self._health, self._alarms):
             station.watch(receiver.socket)
         if self._encoder:
             station.watch(self._encoder.socket)
@@ -110,7 +116,8 @@ class DecisionStation:
 
     def turn(self, now_ns: int) -> None:
         """Takes what has arrived and carries out every decision that is due."""
-        self._gate.beat(now_ns, prepared=self._worker.alive(now_ns) and not self._outage.lasting)
+        prepared = self._worker.alive(now_ns) and not self._outage.lasting and not self._alarms.accepts_stopped
+        self._gate.beat(now_ns, prepared, self._alarms.stop_requested)
         for health in self._health.drain():
             self._worker.seen(health.sent_ns)
         for reading in self._encoder.drain() if self._encoder else ():
@@ -121,14 +128,22 @@ class DecisionStation:
         for shot in self._shots.drain():
             self._note_slot(shot)
         for verdict in self._verdicts.drain():
-            self._carry_out(self._book.verdict(verdict, time.monotonic_ns()))
+            if is_challenge(verdict.part_id):
+                self._challenges.answered(verdict, time.monotonic_ns())
+            else:
+                self._carry_out(self._book.verdict(verdict, time.monotonic_ns()))
         for fault in self._faults.drain():
-            self._carry_out(self._book.fault(fault, time.monotonic_ns()))
+            if is_challenge(fault.part_id):
+                self._challenges.answered(fault, time.monotonic_ns())
+            else:
+                self._carry_out(self._book.fault(fault, time.monotonic_ns()))
         for sender, announcement in self._announcements.drain():
             self._announced(sender, announcement)
         now_ns = time.monotonic_ns()
         self._carry_out(self._book.expire(now_ns, self._worker.dead(now_ns)))
         self._settle(now_ns)
+        self._challenges.turn(self._book.unanswered, self._worker.alive(now_ns), now_ns)
+        self._alarms.turn(self._conditions(now_ns), now_ns)
         self._count()
         if not (self._ledger.alive and self._archive.alive and self._gate.alive):
             raise ThreadEnded("a thread of the records or of the gate has ended; its reason stands in the log")
@@ -144,6 +159,10 @@ class DecisionStation:
         self._journal.close()
 
     def _announced(self, sender: bytes, announcement: Announcement) -> None:
+        if is_challenge(announcement.part_id):  # no part: nothing that must not be lost, and nothing for the gate
+            self._announcements.acknowledge(sender, announcement.part_id)
+            self._challenges.announced(announcement, time.monotonic_ns())
+            return
         if self._receipts.announced(announcement.part_id, sender):
             self._announcements.acknowledge(sender, announcement.part_id)
             return
@@ -171,6 +190,8 @@ class DecisionStation:
             self._ledger.submit(record)
             self._archive.offer(record, slot, heat)
             self._tally(record)
+            self._alarms.decided(record)
+            self._challenges.decided(record)
 
     def _note_slot(self, shot: FrameReady) -> None:
         """Remembers where the part's picture lies, for archive and overlay; deciding does not need it."""
@@ -178,8 +199,21 @@ class DecisionStation:
         if len(self._slots) > REMEMBERED_SLOTS:
             self._slots.popitem(last=False)
 
+    def _conditions(self, now_ns: int) -> Conditions:
+        return Conditions(
+            worker_down=not self._worker.alive(now_ns),
+            gate_down=not self._gate.accepting,
+            journal_down=self._outage.lasting,
+            ledger_down=self._ledger.down,
+            belt_unknown=bool(self._belt.unknown(now_ns)),
+            bin_reading=self._gate.bin_reading,
+        )
+
     def _passable(self, record: PartRecord) -> PartRecord:
-        """The record as it stands when the gate takes no accepts: the ledger shall not say that a part passed then."""
+        """The record as it stands while the gate takes no accepts, or an alarm has stopped them: it does not pass."""
+        if record.accepted and self._alarms.accepts_stopped:
+            detail = ", ".join(self._alarms.accepts_stopped)
+            return replace(record, accepted=False, reason=Reason.ACCEPTS_STOPPED, detail=detail)
         if record.accepted and not self._gate.accepting:
             return replace(record, accepted=False, reason=Reason.GATE_DOWN)
         return record
@@ -220,12 +254,14 @@ class DecisionStation:
         counters["uncommitted"] = self._ledger.pending
         counters.update(self._archive.counters())
         counters.update(self._retention.counters())
+        counters.update(self._alarms.counters())
         counters["refused"] = (
             self._announcements.refused
             + self._shots.refused
             + self._verdicts.refused
             + self._faults.refused
             + self._health.refused
+            + self._alarms.refused
         )
 
 

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import save_picture
 
 from line_inspector.cameras import CameraFault
 from line_inspector.config import RateTrigger
 from line_inspector.images import Frame
 from line_inspector.line_file import parse_line
-from line_inspector.messages import Announcement, Fault, FrameReady, Reason, Scene, Trigger
+from line_inspector.messages import Announcement, ChallengeRequest, Fault, FrameReady, Reason, Scene, Trigger
 from line_inspector.ring import RingReader
 from line_inspector.runtime import Station, StopFlag
-from line_inspector.streams import ANNOUNCEMENTS, FAULTS, FRAMES, SHOTS, TRIGGERS
+from line_inspector.streams import ANNOUNCEMENTS, CHALLENGES, FAULTS, FRAMES, SHOTS, TRIGGERS
 from stations.capture import Capture, RateSource
 
 LINE = {
@@ -22,6 +23,7 @@ LINE = {
     "recipe": "disc",
     "data_dir": "d",
     "belt": {"speed_mm_s": 250},
+    "alarms": {"blind_after": 10_000},  # the played camera gives the same frame again and again
     "cameras": {
         "top": {
             "source": {"kind": "folder"},
@@ -58,8 +60,8 @@ class PlayedCamera:
 class Played:
     """Capture in this process, and the other ends of its sockets."""
 
-    def __init__(self, folder: Path, **camera_settings: object) -> None:
-        document = {**LINE, "cameras": {"top": {**LINE["cameras"]["top"], **camera_settings}}}
+    def __init__(self, folder: Path, sections: dict[str, object] | None = None, **camera_settings: object) -> None:
+        document = {**LINE, **(sections or {}), "cameras": {"top": {**LINE["cameras"]["top"], **camera_settings}}}
         self.line = parse_line(document, folder / "line.yaml")
         self.camera = PlayedCamera()
         self.station = Station("capture.top", self.line, StopFlag())
@@ -268,4 +270,61 @@ def test_a_trigger_within_a_parts_length_is_a_double(tmp_path: Path) -> None:
     window_ns = int(played.line.decision.gate.window_ms * 1e6)
     told = told_last(played, "a", lambda told: told.free_until_ns - told.trigger_ns > window_ns)
     assert not told.followed and played.camera.shots == 1
+    played.close()
+
+
+def test_a_known_defect_goes_the_way_of_every_part_and_is_no_trigger(tmp_path: Path) -> None:
+    defect = np.random.default_rng(0).integers(0, 255, (48, 64), dtype=np.uint8)
+    save_picture(tmp_path / "known" / "disc" / "top" / "scratch.png", defect)
+    played = Played(tmp_path, {"challenge": {"frames": "known"}})
+    challenges = played.station.bus.sender(CHALLENGES, "top")
+    time.sleep(0.2)
+
+    def challenge(part_id: str, frame: str, valid_s: float = 5) -> None:
+        expires_ns = time.monotonic_ns() + int(valid_s * 1e9)
+        challenges.send(ChallengeRequest(part_id=part_id, camera="top", frame=frame, expires_ns=expires_ns))
+
+    challenge("challenge:old", "scratch.png", -1)
+    challenge("challenge:1", "scratch.png")
+    ready = played.answer("challenge:1")
+    assert isinstance(ready, FrameReady) and ready.camera == "top"
+    assert np.array_equal(RingReader().copy(ready.slot, "challenge:1"), defect)
+    announced = [announcement.part_id for _, announcement in played.announcements.drain()]
+    assert announced == ["challenge:1"], "one whose gap is over is left out"
+    assert played.camera.shots == 0 and played.station.counters["triggers"] == 0
+    challenge("challenge:2", "gone.png")
+    missing = played.answer("challenge:2")
+    assert isinstance(missing, Fault) and missing.reason is Reason.NO_FRAME
+    challenges.close()
+    played.close()
+
+
+def test_a_camera_that_shows_always_the_same_gives_no_picture_but_a_fault(tmp_path: Path) -> None:
+    played = Played(tmp_path, {"alarms": {"blind_after": 5}})
+    played.camera.frame = np.random.default_rng(0).integers(0, 255, (48, 64), dtype=np.uint8)
+    answers = []
+    for number in range(7):
+        played.trigger(f"frozen-{number}")
+        answers.append(played.answer(f"frozen-{number}"))
+    assert [isinstance(answer, FrameReady) for answer in answers] == [True] * 5 + [False] * 2
+    assert isinstance(answers[-1], Fault) and answers[-1].reason is Reason.CAMERA_BLIND
+    played.close()
+
+
+def test_a_challenge_is_nobodys_neighbour(tmp_path: Path) -> None:
+    defect = np.random.default_rng(0).integers(0, 255, (48, 64), dtype=np.uint8)
+    save_picture(tmp_path / "known" / "disc" / "top" / "scratch.png", defect)
+    played = Played(tmp_path, {"challenge": {"frames": "known"}}, part_length_mm=25)  # 100 ms
+    challenges = played.station.bus.sender(CHALLENGES, "top")
+    time.sleep(0.3)  # what capture vouches for begins 0.3 s after its start
+    played.trigger("a", age_s=0.12)
+    assert isinstance(played.answer("a"), FrameReady)
+    expires_ns = time.monotonic_ns() + 5_000_000_000
+    challenges.send(ChallengeRequest(part_id="challenge:1", camera="top", frame="scratch.png", expires_ns=expires_ns))
+    assert isinstance(played.answer("challenge:1"), FrameReady)
+    played.trigger("b")
+    assert isinstance(played.answer("b"), FrameReady), "it is not the challenge's double"
+    behind = told_last(played, "b", lambda told: told.free_until_ns > told.trigger_ns)
+    assert (behind.trigger_ns - behind.free_from_ns) / 1e9 >= 0.12, "nothing came since a"
+    challenges.close()
     played.close()

@@ -76,6 +76,7 @@ def test_every_commented_alternative_is_valid_in_its_place() -> None:
         "source": data["cameras"]["top"],
         "trigger": data["cameras"]["top"],
         "images": data["simulation"],
+        "bin_capacity": data["simulation"],
         "false_reject_rate": data["training"],
         "max_batch": data["inference"],
         "trigger_expiry_ms": data["cameras"]["top"],
@@ -276,3 +277,12 @@ def test_a_gate_that_cannot_work_is_refused(gate: dict[str, Any], words: str) ->
 def test_a_gate_that_can_work_is_not() -> None:
     for gate in (MODBUS, GPIO, {"kind": "opcua", "endpoint": "opc.tcp://plc:4840"}):
         assert line_with(decision={"gate": gate}).decision.gate.window_ms == 50
+
+
+def test_a_bin_sensor_on_a_belt_that_changes_its_speed_is_refused() -> None:
+    data = yaml.safe_load((CONFIG / "line.yaml").read_text())
+    data["alarms"]["bin_sensor"] = True
+    parse_line(data, CONFIG / "line.yaml")
+    data["belt"]["encoder"] = {"mm_per_count": 0.1}
+    with pytest.raises(InputError, match=r"alarms\.bin_sensor.*belt\.encoder"):
+        parse_line(data, CONFIG / "line.yaml")

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from line_inspector.commands.config import config_page, streams_page
+from line_inspector.commands.config_alarms import alarms_page
 from line_inspector.commands.config_plc import plc_page
 from line_inspector.config_reference import sections
 from line_inspector.line_file import parse_line
@@ -20,7 +21,13 @@ CODE_FOLDERS = ("line_inspector/", "stations/", "config/", "systemd/", "tests/",
 
 
 @pytest.mark.parametrize(
-    ("name", "page"), [("config.md", config_page), ("streams.md", streams_page), ("plc.md", plc_page)]
+    ("name", "page"),
+    [
+        ("config.md", config_page),
+        ("streams.md", streams_page),
+        ("plc.md", plc_page),
+        ("alarms.md", alarms_page),
+    ],
 )
 def test_a_generated_page_is_what_its_types_and_tables_say(name: str, page) -> None:  # type: ignore[no-untyped-def]
     assert (ROOT / "docs" / name).read_text() == page(), "run `make docs`"

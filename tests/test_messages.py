@@ -29,6 +29,9 @@ def strategy(annotation: object) -> st.SearchStrategy:
         int | None: st.none() | INT_64,
         float | None: st.none() | st.floats(),
         messages.SlotRef | None: st.none() | st.deferred(lambda: strategy(messages.SlotRef)),
+        tuple[messages.StandingAlarm, ...]: st.deferred(
+            lambda: st.lists(strategy(messages.StandingAlarm), max_size=3).map(tuple)
+        ),
         dict[str, int]: st.dictionaries(st.text(max_size=10), INT_64, max_size=5),
     }[annotation]
 
@@ -63,6 +66,8 @@ def examples(count: int) -> list[Message]:
             return build(annotation)
         if annotation is Reason:
             return Reason.ANOMALY
+        if annotation == tuple[messages.StandingAlarm, ...]:
+            return (build(messages.StandingAlarm),)
         if annotation == dict[str, int]:
             return {"verdicts": 12, "refused": 1 << 33}
         if annotation == messages.SlotRef | None:

@@ -7,6 +7,8 @@ import zmq
 from line_inspector import messages
 from line_inspector.errors import InputError
 from line_inspector.streams import (
+    ALARMS,
+    BIN,
     ENCODER,
     HEALTH,
     HEARTBEAT,
@@ -19,7 +21,7 @@ from line_inspector.streams import (
 )
 from stations import STATIONS
 
-PARTS_OF_MESSAGES = {messages.Ack, messages.Scene, messages.SlotRef}
+PARTS_OF_MESSAGES = {messages.Ack, messages.Scene, messages.SlotRef, messages.StandingAlarm}
 ON_DISK_ONLY = {messages.PartRecord}
 OUTSIDE_STATIONS = {"world", "run", "every station"}
 
@@ -40,7 +42,14 @@ def test_both_tables_tell_the_same_of_who_sends_what_to_whom() -> None:
 
 
 def test_only_what_is_watched_may_be_lost() -> None:
-    assert {stream for stream in STREAMS if stream.pattern is Pattern.LATEST} == {ENCODER, HEARTBEAT, RESULTS, HEALTH}
+    assert {stream for stream in STREAMS if stream.pattern is Pattern.LATEST} == {
+        HEARTBEAT,
+        ENCODER,
+        BIN,
+        ALARMS,
+        RESULTS,
+        HEALTH,
+    }
 
 
 def test_a_stream_is_dead_after_ten_missed_periods() -> None:

@@ -1,6 +1,20 @@
 """What every reject gate can do, whatever drives it."""
 
+from dataclasses import dataclass
 from typing import Protocol
+
+
+@dataclass(frozen=True)
+class BinReading:
+    """What the sensor of the reject bin counts, modulo 2^16; `seen_ns` is when it counted last.
+
+    Another `run` means that it counts from the beginning.
+    """
+
+    run: int
+    count: int
+    seen_ns: int
+    full: bool
 
 
 class Gate(Protocol):
@@ -25,10 +39,16 @@ class Gate(Protocol):
     def recall(self) -> None:
         """Takes back every accept that might let another part pass than the one that it is for."""
 
-    def beat(self, now_ns: int, prepared: bool) -> None:
+    @property
+    def bin_reading(self) -> BinReading | None:
+        """What the reject bin's sensor was last heard to say; None before, and where there is none."""
+        ...
+
+    def beat(self, now_ns: int, prepared: bool, stop_requested: bool = False) -> None:
         """Keeps the gate in service. Called at every turn of the loop that decides, and from nowhere else.
 
-        `prepared` says whether the line has what it takes to accept parts; the gate only shows it.
+        `prepared` says whether the line has what it takes to accept parts, `stop_requested` whether it should be
+        stopped; the gate only shows both.
         """
 
     def next_beat_ns(self) -> int:

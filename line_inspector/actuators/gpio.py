@@ -63,7 +63,12 @@ class GpioGate:
                 windows.clear()
             self._changed.notify()
 
-    def beat(self, now_ns: int, prepared: bool) -> None:
+    @property
+    def bin_reading(self) -> None:
+        """None: no input line is read."""
+        return None
+
+    def beat(self, now_ns: int, prepared: bool, stop_requested: bool = False) -> None:
         """Toggles the heartbeat's line when it is due."""
         if now_ns < self._next_beat_ns:
             return

@@ -61,7 +61,8 @@ class ModbusWire:
             answer = self._client.read_holding_registers(self._base + first, count=count, device_id=self._unit)
             if answer.isError():
                 raise WireFault(f"refuses to have {count} registers read ({answer})")
-            return Inputs(**dict(from_registers(FROM_PLC, answer.registers)))
+            values = dict(from_registers(FROM_PLC, answer.registers))
+            return Inputs(**values)  # type: ignore[arg-type]  # 0 and 1 are good booleans
 
     def safe(self) -> None:
         """Writes the rest position."""

@@ -78,7 +78,7 @@ class OpcUaWire:
                 status = answer.StatusCode.name if answer.StatusCode else "no status"
                 raise WireFault(f"has no {signal.kind.value} in {signal.name} ({status})")
             read[signal.name] = value
-        return Inputs(**read)
+        return Inputs(**read)  # type: ignore[arg-type]  # 0 and 1 are good booleans
 
     def safe(self) -> None:
         """Writes the rest position."""

@@ -5,8 +5,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
+from line_inspector.actuators.gate import BinReading
 from line_inspector.actuators.plc_handshake import Accept, Handshake, LineCondition
+from line_inspector.actuators.plc_signals import Inputs
 from line_inspector.actuators.wire import Wire, WireFault
 from line_inspector.config import NS_PER_MS, NS_PER_S, PlcGateSection
 
@@ -39,6 +42,7 @@ class PlcGate:
         self._safe = threading.Event()
         self._wake = threading.Event()
         self._down = self._accepting = False
+        self._bin_reading: BinReading | None = None
         self._thread = threading.Thread(target=self._run, name="gate")
         self._thread.start()
 
@@ -65,13 +69,20 @@ class PlcGate:
         self._recalled_until_ns = time.monotonic_ns() + max(LEAST_RECALL_NS, 2 * self._cycle_ms * NS_PER_MS)
         self._wake.set()
 
-    def beat(self, now_ns: int, prepared: bool) -> None:
+    @property
+    def bin_reading(self) -> BinReading | None:
+        """What the PLC's inputs have last told."""
+        return self._bin_reading
+
+    def beat(self, now_ns: int, prepared: bool, stop_requested: bool = False) -> None:
         """Lets the thread write the next heartbeat when it is due."""
         if self._safe.is_set() or now_ns < self._next_beat_ns:
             return
         self._next_beat_ns = now_ns + self._period_ns
         before, self._beaten_ns = self._condition, now_ns
-        self._condition = LineCondition(before.beats + 1, True, prepared, before.was_prepared or prepared)
+        self._condition = LineCondition(
+            before.beats + 1, True, prepared, before.was_prepared or prepared, stop_requested
+        )
         self._wake.set()
 
     def next_beat_ns(self) -> int:
@@ -115,6 +126,7 @@ class PlcGate:
             if not handshake.heard(inputs, asked_ns, time.monotonic_ns()):
                 self._accepts.clear()
             self._accepting = handshake.accepting
+            self._note_bin(inputs, time.monotonic_ns())
             if handshake.in_service:
                 self._note_up()
             self._wake.wait(ACKNOWLEDGE_POLL_S if handshake.waiting or recalled else self._period_ns / NS_PER_S)
@@ -124,10 +136,17 @@ class PlcGate:
         said = self._condition
         if not recalled and time.monotonic_ns() - self._beaten_ns < self._timeout_ns:
             return said
-        return LineCondition(said.beats, False, said.prepared, said.was_prepared)
+        return replace(said, beating=False)
 
     def _ended(self) -> bool:
         return self._safe.is_set() or not threading.main_thread().is_alive()
+
+    def _note_bin(self, inputs: Inputs, now_ns: int) -> None:
+        """The PLC does not say when it counted: at the reading in which it shows, at most a beat later."""
+        before = self._bin_reading
+        same = before is not None and (before.run, before.count) == (inputs.session, inputs.bin_count)
+        seen_ns = before.seen_ns if before and same else now_ns
+        self._bin_reading = BinReading(inputs.session, inputs.bin_count, seen_ns, bool(inputs.bin_full))
 
     def _note_down(self, fault: WireFault) -> None:
         if not self._down:

@@ -22,13 +22,14 @@ class Accept:
 @dataclass(frozen=True)
 class LineCondition:
     """What decision's own loop says: `beats` counts its turns, `beating` whether it still turns, `prepared` whether the
-    line has what it takes to accept, `was_prepared` whether it ever had.
+    line has what it takes to accept, `was_prepared` whether it ever had, `stop_requested` whether it should be stopped.
     """
 
     beats: int = 0
     beating: bool = False
     prepared: bool = False
     was_prepared: bool = False
+    stop_requested: bool = False
 
 
 class Handshake:
@@ -92,6 +93,7 @@ class Handshake:
             state=self._state(condition),
             ready=self.in_service and condition.beating,
             busy=self.waiting or bool(accepts),
+            stop_request=condition.stop_requested,
             result_number=self._number,
         )
 

@@ -74,13 +74,16 @@ SIGNALS = (
     Signal("lane", Kind.UINT16, Direction.TO_PLC, 7, "result: the camera's place in the line file, from 1"),
     Signal("window_start_ms", Kind.UINT32, Direction.TO_PLC, 8, "result: accept from here, in `clock_ms`"),
     Signal("window_end_ms", Kind.UINT32, Direction.TO_PLC, 10, "result: to here, both included"),
-    Signal("result_number", Kind.UINT16, Direction.TO_PLC, 12, "result: its number, 1 to 65535, never 0; written last"),
+    Signal("stop_request", Kind.BOOLEAN, Direction.TO_PLC, 12, "an alarm asks the line to stop, docs/alarms.md"),
+    Signal("result_number", Kind.UINT16, Direction.TO_PLC, 13, "result: its number, 1 to 65535, never 0; written last"),
     Signal("session", Kind.UINT16, Direction.FROM_PLC, 16, "another value, not 0, at every start of the PLC's program"),
     Signal(
         "clock_ms", Kind.UINT32, Direction.FROM_PLC, 17, "the PLC's own milliseconds, running freely, wrapping at 2^32"
     ),
     Signal("acknowledge", Kind.UINT16, Direction.FROM_PLC, 19, "`result_number` of the last result taken"),
     Signal("mode", Kind.UINT16, Direction.FROM_PLC, 20, "0 accept nothing, 1 accept one part, 2 accept parts"),
+    Signal("bin_count", Kind.UINT16, Direction.FROM_PLC, 21, "counts what falls into the reject bins, wrapping; or 0"),
+    Signal("bin_full", Kind.BOOLEAN, Direction.FROM_PLC, 22, "a reject bin is full; 0 where nothing senses it"),
 )
 TO_PLC = tuple(signal for signal in SIGNALS if signal.direction is Direction.TO_PLC)
 FROM_PLC = tuple(signal for signal in SIGNALS if signal.direction is Direction.FROM_PLC)
@@ -100,6 +103,7 @@ class Outputs:
     lane: int = 0
     window_start_ms: int = 0
     window_end_ms: int = 0
+    stop_request: bool = False
     result_number: int = 0
 
 
@@ -111,6 +115,8 @@ class Inputs:
     clock_ms: int
     acknowledge: int
     mode: int
+    bin_count: int = 0
+    bin_full: bool = False
 
 
 def lanes_of(cameras: Iterable[str]) -> dict[str, int]:

@@ -1,8 +1,9 @@
 """The gate of the simulated conveyor, driven over the bus."""
 
+from line_inspector.actuators.gate import BinReading
 from line_inspector.bus import Bus
-from line_inspector.messages import AcceptPart, Heartbeat
-from line_inspector.streams import ACCEPTS, HEARTBEAT
+from line_inspector.messages import AcceptPart, BinCount, Heartbeat
+from line_inspector.streams import ACCEPTS, BIN, HEARTBEAT
 
 PERIOD_NS = int(1e9 / HEARTBEAT.rate_hz)
 LONG_AGO_NS = 0
@@ -14,6 +15,8 @@ class SimulatedGate:
     def __init__(self, bus: Bus) -> None:
         self._accepts = bus.acked_sender(ACCEPTS, "decision")
         self._heartbeat = bus.publisher(HEARTBEAT)
+        self._bin = bus.subscriber(BIN, BinCount)
+        self._bin_reading: BinReading | None = None
         self._window_end_ns: dict[str, int] = {}
         self._next_beat_ns = 0
         self._safe = False
@@ -41,12 +44,19 @@ class SimulatedGate:
     def recall(self) -> None:
         """Nothing to do: this gate knows which part is before it."""
 
-    def beat(self, now_ns: int, prepared: bool) -> None:
+    @property
+    def bin_reading(self) -> BinReading | None:
+        """What the conveyor's bin has last told."""
+        return self._bin_reading
+
+    def beat(self, now_ns: int, prepared: bool, stop_requested: bool = False) -> None:
         """Publishes the heartbeat when it is due, and repeats accepts that the gate has not acknowledged."""
         if self._safe or now_ns < self._next_beat_ns:
             return
         self._next_beat_ns = now_ns + PERIOD_NS
-        self._heartbeat.send(Heartbeat(sent_ns=now_ns))
+        self._heartbeat.send(Heartbeat(sent_ns=now_ns, stop_requested=stop_requested))
+        for told in self._bin.drain():
+            self._bin_reading = BinReading(told.run, told.count, told.seen_ns, told.full)
         for part_id in self._accepts.acknowledged():
             self._window_end_ns.pop(part_id, None)
         for part_id in [part for part, end_ns in self._window_end_ns.items() if end_ns <= now_ns]:

@@ -14,7 +14,7 @@ from line_inspector.config import Line
 from line_inspector.errors import InputError
 from line_inspector.ring import remove_orphans
 from line_inspector.runtime import StopFlag
-from line_inspector.streams import ACCEPTS, ENCODER, HEARTBEAT, TRIGGERS, Stream
+from line_inspector.streams import ACCEPTS, BIN, ENCODER, HEARTBEAT, TRIGGERS, Stream
 from line_inspector.supervisor import Supervised, Supervisor
 from line_inspector.wall_clock import OFFSET_FILE
 
@@ -36,7 +36,8 @@ def stage(line: Line, scratch: Scratch, seed: int) -> Iterator[Victim]:
         folder.mkdir(parents=True)
     for camera in line.cameras:  # the triggers' wire is never cut
         _socket(world, TRIGGERS, camera).symlink_to(_socket(line, TRIGGERS, camera))
-    _socket(line, ENCODER).symlink_to(_socket(world, ENCODER))
+    for stream in (ENCODER, BIN):  # nor are those of the sensors
+        _socket(line, stream).symlink_to(_socket(world, stream))
     with ExitStack() as undo:
         wires = (
             Wire(near_end=_socket(world, HEARTBEAT), far_end=_socket(line, HEARTBEAT)),

@@ -8,11 +8,13 @@ import typer
 
 from line_inspector.actuators import require_gate
 from line_inspector.cameras.renderer import check_product
+from line_inspector.commands.config_alarms import alarms_page
 from line_inspector.commands.config_plc import plc_page
 from line_inspector.config import NS_PER_MS, CameraSource, FolderCamera, Line, SimulatedCamera, VideoCamera
 from line_inspector.config_reference import SectionReference, sections
 from line_inspector.errors import InputError
-from line_inspector.images import list_images
+from line_inspector.images import list_images, read_image
+from line_inspector.known_defects import known_defects
 from line_inspector.line_file import read_line_file
 from line_inspector.ring import PREFIX, SHM, Geometry
 from line_inspector.streams import STREAMS, Per, Stream
@@ -62,12 +64,15 @@ A stream with a rate is dead after ten missed periods. Streams without a rate ca
 
 
 def register(app: typer.Typer) -> None:
-    """Adds `config check`, `config docs`, `config streams` and `config plc`."""
-    group = typer.Typer(help="Check a line file; print the reference of keys, streams and PLC.", no_args_is_help=True)
+    """Adds `config check`, `config docs`, `config streams`, `config plc` and `config alarms`."""
+    group = typer.Typer(
+        help="Check a line file; print the reference of keys, streams, PLC and alarms.", no_args_is_help=True
+    )
     group.command("check")(check)
     group.command("docs")(docs)
     group.command("streams")(streams)
     group.command("plc")(plc)
+    group.command("alarms")(alarms)
     app.add_typer(group, name="config")
 
 
@@ -95,6 +100,11 @@ def plc() -> None:
     print(plc_page(), end="")
 
 
+def alarms() -> None:
+    """Print the table of alarms, as Markdown."""
+    print(alarms_page(), end="")
+
+
 def config_page() -> str:
     """docs/config.md."""
     return "\n".join([CONFIG_TITLE, *(line for section in sections() for line in _section(section))])
@@ -108,8 +118,8 @@ def streams_page() -> str:
 def require_startable(line: Line) -> dict[str, Geometry]:
     """The ring of each camera.
 
-    Raises InputError where a camera's files or what the gate needs are not there, the driver of the ledger's database
-    is not installed, or a ring or a socket's path is too large for this machine.
+    Raises InputError where a camera's files, its known defects, or what the gate needs are not there, the driver of the
+    ledger's database is not installed, or a ring or a socket's path is too large for this machine.
     """
     from line_inspector.records.database import store_of
 
@@ -117,6 +127,7 @@ def require_startable(line: Line) -> dict[str, Geometry]:
     store_of(line.ledger_url)
     for name, camera in line.cameras.items():
         _require_source(line, name, camera.source)
+        _require_known_defects(line, name)
     rings = _rings(line)
     _require_short_sockets(line)
     _require_shared_memory(line, rings)
@@ -136,6 +147,16 @@ def _require_source(line: Line, name: str, source: CameraSource) -> None:
         file = source.path if isinstance(source, VideoCamera) else source.producer
         if not os.access(file, os.R_OK):
             raise InputError(f"{file} is missing or cannot be read", where, "Check the path and its permissions")
+
+
+def _require_known_defects(line: Line, name: str) -> None:
+    folder, camera = line.known_defects_dir(name), line.cameras[name]
+    for path in known_defects(folder) if folder else []:
+        picture = read_image(path)
+        if picture.shape[0] > camera.max_height_px or picture.shape[1] > camera.max_width_px:
+            size = f"{picture.shape[1]} x {picture.shape[0]}"
+            remedy = f"Take pictures of this camera, or raise max_width_px and max_height_px of camera {name}"
+            raise InputError(f"is a known defect of {size} px, larger than the camera's frames", str(path), remedy)
 
 
 def _require_short_sockets(line: Line) -> None:

@@ -82,6 +82,11 @@ In every cycle:
    wrap of the counter every 49.7 days. Forget windows that have passed.
 5. Set `mode`: 2 in automatic, 1 for one part (accepting goes on with the next change to 1), 0 to stop accepting.
 
+6. `stop_request` says that an alarm asks for a stop ([alarms.md](alarms.md)): stop the infeed, or light a lamp, as the
+   site chooses. Nothing needs to be done for safety.
+7. Where a sensor sees what falls into the reject bins, add 1 to `bin_count` for each part, and set `bin_full` from the
+   bin's level; otherwise leave both 0. `alarms.bin_sensor` in the line file says that there is one.
+
 Everything that a PLC's memory may hold after a cold start means reject: no session, mode 0, verdict 0.
 `line_inspector/simulation/plc_program.py` does the same in fifty lines of Python.
 """
@@ -101,7 +106,8 @@ STATE_MEANINGS = {
     VisionState.READY: "can accept, but `mode` does not ask for it (any more)",
     VisionState.SINGLE_EXECUTION: "`mode` 1: the next accept will be handed over, and no other",
     VisionState.CONTINUOUS_EXECUTION: "`mode` 2: every accept is handed over",
-    VisionState.ERROR: "inference is silent, decisions cannot be put on record, or the loop that decides hangs",
+    VisionState.ERROR: "inference is silent, decisions cannot be put on record, an alarm has stopped accepting, or the"
+    " loop that decides hangs",
 }
 
 REST = """\

@@ -9,13 +9,15 @@ from pathlib import Path
 
 from line_inspector.cameras.dataset import write_dataset
 from line_inspector.commands.config import require_startable
+from line_inspector.commands.demo_challenges import with_challenges
 from line_inspector.commands.demo_folder import claimed, empty
 from line_inspector.commands.demo_line import read_demo_line, write_line_file
 from line_inspector.commands.demo_words import in_words
 from line_inspector.config import Line
 from line_inspector.errors import InputError
 from line_inspector.overlay.server import address, listen
-from line_inspector.records.reading import read_parts
+from line_inspector.records.reading import read_challenges, read_parts
+from line_inspector.records.report import challenge_counts
 from line_inspector.runtime import StopFlag, logging_to_stderr
 from line_inspector.simulation.record import BinnedPart, read_world_record
 from line_inspector.simulation.summary import summary
@@ -52,6 +54,7 @@ def show(
         listen(line.overlay.host, line.overlay.port).close()
         empty(line)
         training_seconds = _train(line, good or _read_good(_render_parts(line)), minutes)
+        line = with_challenges(line)
         with stop_signals() as stop, logging_to_stderr("demo"):
             line, page = _with_port(line)
             path = write_line_file(line)
@@ -148,10 +151,11 @@ def _watch_world(supervisor: Supervisor, world: Supervised, stop: StopFlag) -> N
 
 def _sum_up(line: Line, path: Path, parts: list[BinnedPart], training_seconds: float, as_json: bool) -> None:
     told = summary(parts, read_parts(line.ledger_url))
+    challenges = challenge_counts(read_challenges(line.ledger_url))
     if as_json:
-        print(json.dumps({**asdict(told), "training_seconds": round(training_seconds, 1)}))
+        print(json.dumps({**asdict(told), "challenges": challenges, "training_seconds": round(training_seconds, 1)}))
     else:
-        print(in_words(told, line, path))
+        print(in_words(told, line, path, challenges))
 
 
 def _say(text: str) -> None:

@@ -1,15 +1,15 @@
 """The demo's summary in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from line_inspector.config import Line
 from line_inspector.simulation.summary import Summary
 
 
-def in_words(told: Summary, line: Line, line_file: Path) -> str:
+def in_words(told: Summary, line: Line, line_file: Path, challenges: Mapping[str, int] | None = None) -> str:
     """What a person reads at the end; a sentence that would say nothing is left out."""
-    return "\n".join(["", *_sentences(told), *_further(line, line_file)])
+    return "\n".join(["", *_sentences(told), *_challenged(challenges or {}), *_further(line, line_file)])
 
 
 def _sentences(told: Summary) -> Iterator[str]:
@@ -27,6 +27,12 @@ def _sentences(told: Summary) -> Iterator[str]:
     latency = told.decision_latency_ms
     if latency.p50 is not None and latency.p99 is not None:
         yield f"From trigger to decision: median {latency.p50:.0f} ms, 99 % within {latency.p99:.0f} ms."
+
+
+def _challenged(counts: Mapping[str, int]) -> Iterator[str]:
+    told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+    if told:
+        yield f"Known defects put in between the parts: {told}."
 
 
 def _further(line: Line, line_file: Path) -> Iterator[str]:

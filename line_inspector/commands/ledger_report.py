@@ -36,7 +36,8 @@ def report(
 
     Exit code 1 where they do not add up.
     """
-    from line_inspector.records.reading import read_parts
+    from line_inspector.records.reading import read_challenges, read_parts
+    from line_inspector.records.report import challenge_counts
     from line_inspector.records.report import report as sum_up
 
     line = read_line_file(line_file)
@@ -46,12 +47,14 @@ def report(
         raise InputError("is the day of a shift, and no shift is named", "--day", "Add --shift NAME")
     period = (_wall_ns("--from", since), _wall_ns("--to", before))
     found = sum_up(read_parts(line.ledger_url, *period))
+    challenges = challenge_counts(read_challenges(line.ledger_url, *period))
     if csv or png:
         _write_files(line, found, period, csv, png)
     if as_json:
-        print(json.dumps(_document(line.line, found), indent=2))
+        print(json.dumps({**_document(line.line, found), "challenges": challenges}, indent=2))
     else:
         print_tables(Console(), line.line, found)
+        print(f"challenges: {', '.join(f'{count} {outcome}' for outcome, count in challenges.items())}")
     raise typer.Exit(0 if found.balanced else 1)
 
 

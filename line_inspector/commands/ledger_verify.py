@@ -17,7 +17,7 @@ def verify(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Check both hash chains, what rows say of each other, and that archived files are there or retired.
+    """Check the hash chains, what rows say of each other, and that archived files are there or retired.
 
     Exit code 1 where something is broken; the first broken row of each kind is named.
     """
@@ -30,6 +30,7 @@ def verify(
     else:
         print(f"audit: {found.audit_rows} rows hold, head {found.audit_head}")
         print(f"parts: {found.chained_parts} rows hold, head {found.parts_head}")
+        print(f"challenges: {found.challenges} rows hold, head {found.challenges_head}")
         if found.unchained_parts:
             print(f"parts: {found.unchained_parts} from before the chain are only counted")
         for fault in found.faults:

@@ -4,8 +4,10 @@ Unknown keys are refused with the nearest known name and the YAML line. Relative
 line file. Each station is given its own section, never the whole file.
 """
 
+from line_inspector.config.alarms import AlarmSettings
 from line_inspector.config.belt import BeltSettings, EncoderSettings
 from line_inspector.config.camera import CameraSettings
+from line_inspector.config.challenge import ChallengeSettings
 from line_inspector.config.gate import (
     GateSettings,
     GpioGateSettings,
@@ -26,9 +28,11 @@ __all__ = [
     "NS_PER_MS",
     "NS_PER_S",
     "SLOWEST_HZ",
+    "AlarmSettings",
     "BeltSettings",
     "CameraSettings",
     "CameraSource",
+    "ChallengeSettings",
     "EncoderSettings",
     "FolderCamera",
     "GateSettings",

@@ -8,8 +8,10 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import Field, model_validator
 
+from line_inspector.config.alarms import AlarmSettings
 from line_inspector.config.belt import BeltSettings
 from line_inspector.config.camera import CameraSettings
+from line_inspector.config.challenge import ChallengeSettings
 from line_inspector.config.decision import DecisionSettings
 from line_inspector.config.gate import GpioGateSettings, SimulatedGateSettings
 from line_inspector.config.inference import InferenceSettings
@@ -35,6 +37,8 @@ class Line(Section):
     cameras: dict[Name, CameraSettings] = Field(min_length=1, max_length=64, description="by name")
     inference: InferenceSettings = InferenceSettings()
     decision: DecisionSettings = DecisionSettings()
+    alarms: AlarmSettings = AlarmSettings()
+    challenge: ChallengeSettings | None = Field(None, description="known defects that the line must find")
     records: RecordsSettings = RecordsSettings()
     overlay: OverlaySettings = OverlaySettings()
     training: TrainingSettings = TrainingSettings()
@@ -113,6 +117,18 @@ class Line(Section):
                 raise ValueError("decision.gate uses one GPIO line for two outputs")
         return self
 
+    @model_validator(mode="after")
+    def _who_looks_at_the_gate_can_see_it(self) -> "Line":
+        simulated = isinstance(self.decision.gate, SimulatedGateSettings)
+        if self.alarms.bin_sensor and self.belt.encoder:
+            raise ValueError(
+                "alarms.bin_sensor knows a reject by the moment at which it falls, which a belt that changes its speed"
+                " (belt.encoder) puts off; leave out one of the two"
+            )
+        if self.challenge and self.challenge.loop_back and not (simulated and self.alarms.bin_sensor):
+            raise ValueError("challenge.loop_back takes alarms.bin_sensor: true and decision.gate.kind: simulated")
+        return self
+
     def camera(self, name: str) -> CameraSettings:
         """The camera of that name. Raises InputError."""
         if name not in self.cameras:
@@ -136,6 +152,10 @@ class Line(Section):
         """Time from trigger to the last moment for a decision, in nanoseconds."""
         reserve_ms = self.decision.margin_ms + self.decision.gate.window_ms / 2
         return self.travel_ns(camera) - int(reserve_ms * NS_PER_MS)
+
+    def known_defects_dir(self, camera: str) -> Path | None:
+        """Folder of the pictures with which this camera is challenged; None without challenges."""
+        return self.challenge.frames / self.recipe / camera if self.challenge else None
 
     @property
     def ring_owner(self) -> str:
@@ -171,6 +191,11 @@ class Line(Section):
     def journal_path(self) -> Path:
         """Decisions on their way to the ledger; survives a crash of the decision station."""
         return self.data_dir / "decisions.journal"
+
+    @property
+    def latch_path(self) -> Path:
+        """Alarms that wait for an operator; survives a restart of the decision station."""
+        return self.data_dir / "alarms.json"
 
     @property
     def changes_path(self) -> Path:

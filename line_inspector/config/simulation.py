@@ -27,4 +27,10 @@ class SimulationSettings(Section):
     images: FilePath | None = Field(
         None, description="data set in MVTec AD layout to put on the belt; rendered parts when left out"
     )
+    bin_missed_share: float = Field(
+        0, ge=0, le=1, description="share of rejects that the reject bin's sensor does not see"
+    )
+    bin_capacity: int | None = Field(
+        None, ge=1, le=1_000_000_000, description="rejects until the bin is full; never when left out"
+    )
     seed: int = Field(0, ge=0, description="seed of everything random in the world")

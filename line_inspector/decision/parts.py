@@ -157,6 +157,11 @@ class PartBook:
         """Whether the part has been announced, or was decided."""
         return part_id in self._open or self._is_decided(part_id)
 
+    @property
+    def unanswered(self) -> int:
+        """Parts of which an announced view waits for its verdict; others may wait for the belt only."""
+        return len({id(part) for part in self._open.values() if not all(view.finding for view in part.views.values())})
+
     def __len__(self) -> int:
         return len({id(part) for part in self._open.values()})
 

@@ -5,13 +5,13 @@ It only reads: a slot that has been reused gives no picture, and nothing here is
 
 from line_inspector.bus import Bus
 from line_inspector.config import Line
-from line_inspector.messages import Health, Result
+from line_inspector.messages import AlarmsStanding, Health, Result
 from line_inspector.overlay.board import Board
 from line_inspector.overlay.pacing import Pacer
 from line_inspector.overlay.picture import draw
 from line_inspector.overlay.state import NO_PICTURE, State
 from line_inspector.ring import RingReader, TornFrame
-from line_inspector.streams import HEALTH, RESULTS
+from line_inspector.streams import ACKNOWLEDGEMENTS, ALARMS, HEALTH, RESULTS
 
 UNWATCHED_HZ = 1.0
 VIEW_INTERVAL_NS = 100_000_000
@@ -27,6 +27,8 @@ class Feed:
         self._ring = RingReader()
         self.results = bus.subscriber(RESULTS, Result)
         self.healths = bus.subscriber(HEALTH, Health, self._state.liveness.stations)
+        self._alarms = bus.subscriber(ALARMS, AlarmsStanding)
+        self._acknowledgements = bus.sender(ACKNOWLEDGEMENTS)
         self.board = Board(self._state.view(now_ns))
         self.pictures = 0
         self.missed = 0
@@ -34,12 +36,15 @@ class Feed:
     @property
     def refused(self) -> int:
         """Malformed messages so far."""
-        return self.results.refused + self.healths.refused
+        return self.results.refused + self.healths.refused + self._alarms.refused
 
     def turn(self, now_ns: int) -> None:
         """Takes what has arrived, draws what is due, and renews the view."""
         for health in self.healths.drain():
             self._state.liveness.take(health)
+        for told in self._alarms.drain():
+            self._state.take_alarms(told)
+        self._hand_on()
         for result in self.results.drain():
             self._take(result)
         chosen = self._chosen(now_ns)
@@ -52,6 +57,13 @@ class Feed:
         """Frees the sockets."""
         self.results.close()
         self.healths.close()
+        self._alarms.close()
+        self._acknowledgements.close()
+
+    def _hand_on(self) -> None:
+        """Acknowledgements from the pages; one that decision does not take now is for the operator to repeat."""
+        while not self.board.acknowledged.empty():
+            self._acknowledgements.send(self.board.acknowledged.get())
 
     def _take(self, result: Result) -> None:
         if not self._state.note(result):

@@ -5,11 +5,13 @@ import time
 from nicegui import ui
 
 from line_inspector.config import Line
+from line_inspector.messages import AlarmAcknowledgement
+from line_inspector.overlay.alarm_panel import AlarmPanel
 from line_inspector.overlay.board import Board
 from line_inspector.overlay.camera_panel import CameraPanel
 from line_inspector.overlay.line_panels import CountsPanel, StationsPanel
 from line_inspector.overlay.reject_strip import RejectStrip
-from line_inspector.overlay.view import Condition, LineView
+from line_inspector.overlay.view import AlarmView, Condition, LineView
 
 LOST = "CONNECTION LOST \N{EM DASH} nothing on this page is live"
 
@@ -31,6 +33,7 @@ class Page:
         self._build_header(line)
         ui.label(LOST).classes("lost-banner").props("role=alert")
         self._alarms = ui.label().classes("alarms").props("role=alert")
+        self._standing = AlarmPanel(self._acknowledge)
         view = board.view
         with ui.element("div").classes("line"):
             with ui.element("section").classes("cameras"):
@@ -65,12 +68,16 @@ class Page:
         self._heat = heat
         self._draw()
 
+    def _acknowledge(self, alarm: AlarmView, who: str) -> None:
+        self._board.acknowledged.put(AlarmAcknowledgement(name=alarm.name, subject=alarm.subject, who=who))
+
     def _draw(self) -> None:
         view = self._board.view
         if self._drawn == (view, self._heat):
             return
         self._drawn = (view, self._heat)
         self._draw_header(view)
+        self._standing.show(view.standing, view.effect)
         for panel, camera in zip(self._cameras, view.cameras, strict=True):
             panel.show(camera, heat=self._heat)
         self._counts.show(view.counts)

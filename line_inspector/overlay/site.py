@@ -71,6 +71,7 @@ def _health(line: Line, board: Board) -> Callable[[Response], dict[str, Any]]:
             "view_age_ms": age_ns // 1_000_000,
             "pages_open": len(Client.instances),
             "alarms": view.alarms,
+            "standing": [f"{alarm.name} {alarm.subject}".strip() for alarm in view.standing],
             "stations": {station.name: station.text for station in view.stations},
         }
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from line_inspector.config import Line
-from line_inspector.messages import Health, Reason, Result
+from line_inspector.messages import AlarmsStanding, Health, Reason, Result
+from line_inspector.overlay.alarm_words import alarm_view, effect_in_words
 from line_inspector.overlay.liveness import Life, Liveness, watched_stations
 from line_inspector.overlay.view import CameraView, Condition, CountsView, LineView, PartView, Standing, StationView
 from line_inspector.overlay.words import CONSEQUENCES, age_in_words, reason_in_words, station_in_words
@@ -48,6 +49,7 @@ class State:
         self._rejects: deque[PartView] = deque(maxlen=REJECTS_SHOWN)
         self._latencies_ns: deque[int] = deque(maxlen=LATENCIES_KEPT)
         self._model = ""
+        self._standing: AlarmsStanding | None = None
 
     def note(self, result: Result) -> bool:
         """A part was decided; False for a camera that this line does not have."""
@@ -61,6 +63,10 @@ class State:
         self._latencies_ns.append(result.decided_ns - result.trigger_ns)
         self._model = result.model_version or self._model
         return True
+
+    def take_alarms(self, told: AlarmsStanding) -> None:
+        """What decision says of its alarms."""
+        self._standing = told
 
     def show(self, result: Result, picture: str) -> None:
         """Puts the part on its camera's panel, and into the strip of rejects where it belongs."""
@@ -82,6 +88,8 @@ class State:
             latency=self._latency(),
             condition=self._condition(now_ns),
             alarms=self._alarms(now_ns),
+            standing=tuple(alarm_view(one) for one in self._standing.alarms) if self._standing else (),
+            effect=effect_in_words(self._standing),
             cameras=tuple(self._camera(camera, now_ns) for camera in self._seats),
             counts=self._counts(now_ns),
             stations=tuple(
@@ -102,7 +110,8 @@ class State:
             return Condition.STOPPED
         if Life.AWAITED in on_the_way:
             return Condition.WAITING
-        return Condition.ATTENTION if self._alarms(now_ns) else Condition.INSPECTING
+        standing = self._standing is not None and bool(self._standing.alarms)
+        return Condition.ATTENTION if standing or self._alarms(now_ns) else Condition.INSPECTING
 
     def _alarms(self, now_ns: int) -> tuple[str, ...]:
         silent = [

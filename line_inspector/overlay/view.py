@@ -75,8 +75,25 @@ class StationView:
 
 
 @dataclass(frozen=True)
+class AlarmView:
+    """One standing alarm in words. `waits_for_person` until it is acknowledged, where it latches."""
+
+    name: str
+    subject: str
+    severity: str
+    title: str
+    next_step: str
+    facts: str
+    waits_for_person: bool
+
+
+@dataclass(frozen=True)
 class LineView:
-    """The whole page. `made_ns` is CLOCK_MONOTONIC: a page whose view stops moving is dead itself."""
+    """The whole page. `made_ns` is CLOCK_MONOTONIC: a page whose view stops moving is dead itself.
+
+    `alarms` is what this station sees of the others, `standing` what decision says, `effect` what it does to the
+    line.
+    """
 
     made_ns: int
     clock: str
@@ -84,6 +101,8 @@ class LineView:
     latency: str
     condition: Condition
     alarms: tuple[str, ...]
+    standing: tuple[AlarmView, ...]
+    effect: str
     cameras: tuple[CameraView, ...]
     counts: CountsView
     stations: tuple[StationView, ...]

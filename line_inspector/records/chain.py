@@ -12,12 +12,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
 
-from line_inspector.messages import PartRecord
+from line_inspector.messages import ChallengeRecord, PartRecord
 
 START = "0" * 64  # the hash before the first
 
 PART_FIELDS = ("number", *PartRecord.__struct_fields__)
 LATER_FIELDS = frozenset({"views"})  # hashed only where they hold something: rows from before keep their hash
+CHALLENGE_FIELDS = ("number", *ChallengeRecord.__struct_fields__)
 AUDIT_FIELDS = ("number", "key", "at_wall_ns", "who", "action", "subject", "old", "new")
 
 

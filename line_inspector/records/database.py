@@ -8,10 +8,10 @@ from sqlalchemy import Connection, Table, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from line_inspector.errors import InputError
-from line_inspector.records.chain import PART_FIELDS, chained, head_of
+from line_inspector.records.chain import CHALLENGE_FIELDS, PART_FIELDS, chained, head_of
 from line_inspector.records.migration import bring_up_to_date
 from line_inspector.records.postgresql_server import PostgresqlServer
-from line_inspector.records.schema import archive_files, parts
+from line_inspector.records.schema import archive_files, challenges, parts
 from line_inspector.records.sqlite_file import SqliteFile
 
 Rows = list[dict[str, Any]]
@@ -82,6 +82,13 @@ def append_parts(connection: Connection, rows: Rows) -> None:
     fresh = _not_there(connection, parts, rows)
     if fresh:
         connection.execute(parts.insert(), list(chained(fresh, head_of(connection, parts), PART_FIELDS)))
+
+
+def append_challenges(connection: Connection, rows: Rows) -> None:
+    """Appends the rows to the chain of challenges, in a transaction; those that are there are left as they are."""
+    fresh = _not_there(connection, challenges, rows)
+    if fresh:
+        connection.execute(challenges.insert(), list(chained(fresh, head_of(connection, challenges), CHALLENGE_FIELDS)))
 
 
 def append_images(connection: Connection, rows: Rows) -> None:

@@ -15,13 +15,14 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from line_inspector.errors import InputError
-from line_inspector.messages import PartRecord
-from line_inspector.records.audit import append_settings
+from line_inspector.messages import ChallengeRecord, PartRecord
+from line_inspector.records.audit import Change, append_changes, append_settings
 from line_inspector.records.change_spool import ChangeSpool
 from line_inspector.records.database import (
     Rows,
     Vanished,
     WritingDatabase,
+    append_challenges,
     append_images,
     append_parts,
     is_transient,
@@ -59,7 +60,7 @@ class LineSettings:
     values: Mapping[str, object]
 
 
-Row = PartRecord | ArchivedImage | LineSettings
+Row = PartRecord | ArchivedImage | LineSettings | Change | ChallengeRecord
 
 
 @dataclass
@@ -69,6 +70,8 @@ class _Group:
     parts: Rows = field(default_factory=list)
     images: Rows = field(default_factory=list)
     settings: list[LineSettings] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    challenges: Rows = field(default_factory=list)
     part_ids: list[str] = field(default_factory=list)
 
     def add(self, row: Row) -> None:
@@ -80,6 +83,10 @@ class _Group:
                 self.images.append(asdict(row))
             case LineSettings():
                 self.settings.append(row)
+            case Change():
+                self.changes.append(row)
+            case ChallengeRecord():
+                self.challenges.append(row_of(row))
 
 
 class LedgerWriter:
@@ -122,6 +129,14 @@ class LedgerWriter:
         """Puts on record what differs from the line file of the last start, if anything does."""
         self._waiting.put(LineSettings(settings))
 
+    def submit_change(self, change: Change) -> None:
+        """Puts a change on record, such as an alarm; while the database is down it waits in memory."""
+        self._waiting.put(change)
+
+    def submit_challenge(self, record: ChallengeRecord) -> None:
+        """Puts on record how a challenge went; while the database is down it waits in memory."""
+        self._waiting.put(record)
+
     def committed(self) -> list[str]:
         """Ids of parts that are safe in the ledger, each submission reported once."""
         ids: list[str] = []
@@ -133,6 +148,11 @@ class LedgerWriter:
     def alive(self) -> bool:
         """Whether its thread still writes, or waits for the database."""
         return self._thread.is_alive()
+
+    @property
+    def down(self) -> bool:
+        """Whether the database takes nothing at present."""
+        return self._outage.lasting
 
     @property
     def pending(self) -> int:
@@ -202,8 +222,11 @@ class LedgerWriter:
             with self._database.transaction() as connection:
                 append_parts(connection, group.parts)
                 append_images(connection, group.images)
+                append_challenges(connection, group.challenges)
                 for settings in group.settings:
                     append_settings(connection, settings.values)
+                if group.changes:
+                    append_changes(connection, group.changes)
         except (SQLAlchemyError, OSError, InputError, Vanished) as e:
             self._outage.begin(plain_text(e))
             return False

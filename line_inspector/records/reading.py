@@ -8,10 +8,19 @@ from sqlalchemy import Connection, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from line_inspector.errors import InputError
-from line_inspector.messages import PartRecord
+from line_inspector.messages import ChallengeRecord, PartRecord
 from line_inspector.records.database import Store, plain_text, store_of
 from line_inspector.records.migration import refuse_newer, version_of
-from line_inspector.records.schema import RECORD_COLUMNS, SCHEMA_VERSION, archive_files, parts, record_of
+from line_inspector.records.schema import (
+    CHALLENGE_COLUMNS,
+    RECORD_COLUMNS,
+    SCHEMA_VERSION,
+    archive_files,
+    challenge_of,
+    challenges,
+    parts,
+    record_of,
+)
 
 
 def read_parts(
@@ -29,6 +38,19 @@ def read_parts(
     with reading(ledger_url) as connection:
         for row in connection.execution_options(yield_per=1000).execute(query).mappings():
             yield record_of(row)
+
+
+def read_challenges(
+    ledger_url: str, since_wall_ns: int | None = None, before_wall_ns: int | None = None
+) -> list[ChallengeRecord]:
+    """Every challenge in the ledger that was decided in this time, oldest first. Raises InputError as `read_parts`."""
+    query = select(*CHALLENGE_COLUMNS).order_by(challenges.c.decided_wall_ns)
+    if since_wall_ns is not None:
+        query = query.where(challenges.c.decided_wall_ns >= since_wall_ns)
+    if before_wall_ns is not None:
+        query = query.where(challenges.c.decided_wall_ns < before_wall_ns)
+    with reading(ledger_url) as connection:
+        return [challenge_of(row) for row in connection.execute(query).mappings()]
 
 
 def good_frames(ledger_url: str, archive_dir: Path, model_versions: Collection[str], limit: int) -> list[Path]:

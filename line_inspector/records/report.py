@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from line_inspector.messages import PartRecord, Reason
+from line_inspector.messages import ChallengeOutcome, ChallengeRecord, PartRecord, Reason
 
 # name of a hop: the fields of PartRecord between which it lies
 HOPS = {
@@ -109,6 +109,12 @@ def report(records: Iterable[PartRecord]) -> Report:
         last_wall_ns=last_wall_ns,
         latency_ms={name: _latency(durations) for name, durations in hops.items() if durations},
     )
+
+
+def challenge_counts(records: Iterable[ChallengeRecord]) -> dict[str, int]:
+    """How many challenges passed, were missed (accepted), or were rejected for another reason than being a defect."""
+    counts = Counter(record.outcome for record in records)
+    return {outcome.value: counts[outcome] for outcome in ChallengeOutcome}
 
 
 def _latency(durations_ns: Sequence[int]) -> Latency:

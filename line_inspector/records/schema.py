@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table
 
-from line_inspector.messages import PartRecord, Reason
+from line_inspector.messages import ChallengeOutcome, ChallengeRecord, PartRecord, Reason
 
-SCHEMA_VERSION = "0003"  # the newest migration
+SCHEMA_VERSION = "0004"  # the newest migration
 HASH_LENGTH = 64
 
 metadata = MetaData()
@@ -74,6 +74,29 @@ audit = Table(
     Column("hash", String(HASH_LENGTH), nullable=False),
 )
 
+challenges = Table(
+    "challenges",
+    metadata,
+    Column("part_id", String, primary_key=True),
+    Column("camera", String, nullable=False),
+    Column("frame", String, nullable=False),
+    Column("cause", String, nullable=False),
+    Column("asked_wall_ns", BigInteger, nullable=False),
+    Column("decided_wall_ns", BigInteger, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("detail", String, nullable=False),
+    Column("score", Float),
+    Column("threshold", Float),
+    Column("model_version", String, nullable=False),
+    Column("fingerprint", BigInteger),
+    Column("number", BigInteger, nullable=False),  # place in the chain from 1 on
+    Column("hash", String(HASH_LENGTH), nullable=False),
+    Index("challenges_by_time", "decided_wall_ns"),
+    Index("challenges_by_number", "number", unique=True),
+)
+
+CHALLENGE_COLUMNS = [challenges.c[name] for name in ChallengeRecord.__struct_fields__]
 RECORD_COLUMNS = [parts.c[name] for name in PartRecord.__struct_fields__]
 
 
@@ -82,14 +105,16 @@ def within_int64(value: int) -> int:
     return min(max(value, -(2**63)), 2**63 - 1)
 
 
-def row_of(record: PartRecord) -> dict[str, Any]:
+def row_of(record: PartRecord | ChallengeRecord) -> dict[str, Any]:
     """The record's columns, as every database gives them back.
 
     An integer beyond 64 bits becomes the nearest within, NaN becomes None, and a NUL in a text, which PostgreSQL does
     not take, the character that shows one (U+2400).
     """
     row = {name: storable(value) for name, value in msgspec.structs.asdict(record).items()}
-    return {**row, "views": row["views"] or None}
+    if isinstance(record, PartRecord):
+        row["views"] = row["views"] or None
+    return row
 
 
 def record_of(row: Mapping[Any, Any]) -> PartRecord:
@@ -97,9 +122,14 @@ def record_of(row: Mapping[Any, Any]) -> PartRecord:
     return PartRecord(**{**row, "reason": Reason(row["reason"]), "views": row["views"] or ""})
 
 
+def challenge_of(row: Mapping[Any, Any]) -> ChallengeRecord:
+    """The challenge in a row that has CHALLENGE_COLUMNS."""
+    return ChallengeRecord(**{**row, "reason": Reason(row["reason"]), "outcome": ChallengeOutcome(row["outcome"])})
+
+
 def storable(value: Any) -> Any:
     """The value as `row_of` writes it."""
-    if isinstance(value, Reason):
+    if isinstance(value, (Reason, ChallengeOutcome)):
         return value.value
     if isinstance(value, str):
         return value.replace("\0", "\u2400")

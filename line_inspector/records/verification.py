@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, RowMapping, Select, and_, exists, func, not_, select
+from sqlalchemy import Connection, RowMapping, Select, and_, exists, func, not_, or_, select
 
-from line_inspector.messages import Reason
-from line_inspector.records.chain import AUDIT_FIELDS, PART_FIELDS, ChainWalk
+from line_inspector.messages import ChallengeOutcome, Reason
+from line_inspector.records.chain import AUDIT_FIELDS, CHALLENGE_FIELDS, PART_FIELDS, ChainWalk
 from line_inspector.records.reading import reading
-from line_inspector.records.schema import archive_files, audit, parts
+from line_inspector.records.schema import archive_files, audit, challenges, parts
 
 MIGRATION = "ledger.migrate"
 UNCHAINED_WORDS = " parts from before the chain"
@@ -30,12 +30,14 @@ class Verification:
     chained_parts: int
     parts_head: str
     unchained_parts: int
+    challenges: int
+    challenges_head: str
 
 
 def verify(ledger_url: str, archive_dir: Path, noted_heads: Collection[str] = ()) -> Verification:
     """Reads the whole ledger, also while the line runs. Raises InputError as `read_parts` does.
 
-    Each of `noted_heads` must still be in one of the two chains: so it shows when rows were cut off at the end.
+    Each of `noted_heads` must still be in one of the chains: so it shows when rows were cut off at the end.
     """
     with reading(ledger_url) as connection:
         audit_walk = ChainWalk(AUDIT_FIELDS, "action", noted_heads)
@@ -44,14 +46,17 @@ def verify(ledger_url: str, archive_dir: Path, noted_heads: Collection[str] = ()
         chain = select(parts).where(parts.c.number.is_not(None)).order_by(parts.c.number)
         parts_walk.along(connection.execution_options(yield_per=1000).execute(chain).mappings())
         unchained = connection.execute(select(func.count()).where(parts.c.number.is_(None))).scalar_one()
-        walks = {"audit": audit_walk, "parts": parts_walk}
+        challenge_walk = ChainWalk(CHALLENGE_FIELDS, "part_id", noted_heads)
+        challenge_walk.along(connection.execute(select(challenges).order_by(challenges.c.number)).mappings())
+        walks = {"audit": audit_walk, "parts": parts_walk, "challenges": challenge_walk}
         faults = [f"{name}: {walk.fault}" for name, walk in walks.items() if walk.fault]
-        lost = sorted(set(noted_heads) - audit_walk.met - parts_walk.met)
+        lost = sorted(set(noted_heads).difference(*(walk.met for walk in walks.values())))
         faults += [f"no row has the noted head {head}: rows were cut off, or the chain made anew" for head in lost]
         faults += [*_unchained_faults(connection, unchained), *_part_faults(connection)]
+        faults += _challenge_faults(connection)
         faults += _image_faults(connection, archive_dir)
     heads = (audit_walk.count, audit_walk.head, parts_walk.count, parts_walk.head)
-    return Verification(faults, *heads, unchained_parts=unchained)
+    return Verification(faults, *heads, unchained, challenge_walk.count, challenge_walk.head)
 
 
 def _unchained_faults(connection: Connection, unchained: int) -> Iterator[str]:
@@ -79,6 +84,21 @@ def _part_faults(connection: Connection) -> Iterator[str]:
         part_id = connection.execute(select(parts.c.part_id).where(condition).limit(1)).scalar()
         if part_id is not None:
             yield f"parts: part {part_id} {words}"
+
+
+def _challenge_faults(connection: Connection) -> Iterator[str]:
+    """A challenge is none of the parts, and its outcome follows from its reason."""
+    as_part = select(parts.c.part_id).where(parts.c.part_id.in_(select(challenges.c.part_id))).limit(1)
+    part_id = connection.execute(as_part).scalar()
+    if part_id is not None:
+        yield f"challenges: {part_id} is counted as a part, too"
+    passed, missed = (
+        (challenges.c.outcome == outcome.value) != (challenges.c.reason == reason.value)
+        for outcome, reason in ((ChallengeOutcome.PASSED, Reason.ANOMALY), (ChallengeOutcome.MISSED, Reason.GOOD))
+    )
+    part_id = connection.execute(select(challenges.c.part_id).where(or_(passed, missed)).limit(1)).scalar()
+    if part_id is not None:
+        yield f"challenges: {part_id} has an outcome that does not follow from its reason"
 
 
 def _image_faults(connection: Connection, archive_dir: Path) -> Iterator[str]:

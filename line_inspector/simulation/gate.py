@@ -33,6 +33,11 @@ class WorldGate(Protocol):
         """Messages that were none."""
         ...
 
+    @property
+    def stop_requested(self) -> bool:
+        """Whether the line was last heard asking for a stop."""
+        ...
+
     def hear(self) -> None:
         """Takes what has arrived from the line."""
 

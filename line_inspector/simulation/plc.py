@@ -3,6 +3,7 @@
 import asyncio
 import random
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from line_inspector.actuators import require_gate
 from line_inspector.actuators.plc_signals import lanes_of
 from line_inspector.config import NS_PER_MS, Line, ModbusGateSettings, OpcUaGateSettings
 from line_inspector.errors import InputError
+from line_inspector.simulation.bin_sensor import BinSensor
 from line_inspector.simulation.gate import Passage
 from line_inspector.simulation.plc_program import PlcProgram
 
@@ -23,7 +25,8 @@ class SimulatedPlc:
 
     def __init__(self, line: Line, settings: ModbusGateSettings | OpcUaGateSettings) -> None:
         timeout_ns = int(settings.heartbeat_timeout_ms * NS_PER_MS)
-        self._program = PlcProgram(lanes_of(line.cameras), timeout_ns, settings.cycle_ms, random.Random())
+        self._bin = BinSensor(line.simulation)
+        self._program = PlcProgram(lanes_of(line.cameras), timeout_ns, settings.cycle_ms, random.Random(), self._bin)
         self._server = _server(settings)
         self._address = f"{settings.kind} gate of line {line.line}"
         self._fault: OSError | None = None
@@ -41,12 +44,20 @@ class SimulatedPlc:
         """None: the server answers what it cannot take."""
         return 0
 
+    @property
+    def stop_requested(self) -> bool:
+        """What the PLC was last told."""
+        return self._program.stop_requested
+
     def hear(self) -> None:
         """Nothing to do: the server's thread takes what arrives when it arrives."""
 
     def passage(self, part_id: str, camera: str, gate_ns: int) -> Passage:
         """How the part goes through; the PLC does not know which one it is."""
-        return self._program.passage(camera, gate_ns)
+        passage = self._program.passage(camera, gate_ns)
+        if not passage.accepted:
+            self._bin.falls(time.monotonic_ns())
+        return passage
 
     def close(self) -> None:
         """Stops listening."""

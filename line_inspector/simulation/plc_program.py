@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from line_inspector.actuators.plc_clock import NS_PER_COUNT
 from line_inspector.actuators.plc_signals import ACCEPT, CLOCK_MODULUS, Inputs, Mode, Outputs
+from line_inspector.simulation.bin_sensor import BinSensor
 from line_inspector.simulation.gate import Passage, Why
 
 REMEMBERED_BEATS = 256
@@ -40,8 +41,17 @@ class PlcProgram:
     called from any thread.
     """
 
-    def __init__(self, lanes: Mapping[str, int], heartbeat_timeout_ns: int, cycle_ms: int, rng: random.Random) -> None:
+    def __init__(
+        self,
+        lanes: Mapping[str, int],
+        heartbeat_timeout_ns: int,
+        cycle_ms: int,
+        rng: random.Random,
+        bin_sensor: BinSensor | None = None,
+    ) -> None:
         self.mode = Mode.CONTINUOUS
+        self.stop_requested = False
+        self._bin = bin_sensor or BinSensor(None)
         self.session = rng.randint(1, LAST_SESSION)
         self._lanes, self._timeout_ns = lanes, heartbeat_timeout_ns
         self._cycle_ms = max(1, cycle_ms)
@@ -55,6 +65,7 @@ class PlcProgram:
     def written(self, outputs: Outputs, now_ns: int) -> None:
         """The vision system has written these values."""
         with self._lock:
+            self.stop_requested = bool(outputs.stop_request)
             if not outputs.ready or self._silent(now_ns):
                 self._windows.clear()
             if self._heartbeat not in (None, outputs.heartbeat):
@@ -67,7 +78,8 @@ class PlcProgram:
     def inputs(self, now_ns: int) -> Inputs:
         """The values that the vision system reads now."""
         with self._lock:
-            return Inputs(self.session, self._count(now_ns), self._acknowledge, self.mode)
+            state, count = self._bin.state, self._count(now_ns)
+            return Inputs(self.session, count, self._acknowledge, self.mode, state.count, state.full)
 
     def passage(self, camera: str, gate_ns: int) -> Passage:
         """How whatever is before the camera's gate at `gate_ns` goes through, by what had arrived by then."""

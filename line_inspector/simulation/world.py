@@ -151,6 +151,7 @@ class World:
         counters["unacknowledged"] = sum(map(len, self._senders()))
         counters["on_belt"] = sum(len(feed.belt) for feed in self._feeds)
         counters["refused"] = self._gate.refused
+        counters["stop_requested"] = int(self._gate.stop_requested)
 
 
 def _gate(station: Station) -> WorldGate:

@@ -216,7 +216,7 @@ def test_what_the_wire_writes_is_what_the_plc_takes_and_shows(kind: str) -> None
     taken: list[Outputs] = []
     plc._program.written = lambda outputs, now_ns: taken.append(outputs)  # type: ignore[method-assign]
     wire = connected(line.decision.gate)
-    said = Outputs(3, VisionState.ERROR, True, False, True, 65_535, ACCEPT, 2, 2**32 - 1, 70_000, 9)
+    said = Outputs(3, VisionState.ERROR, True, False, True, 65_535, ACCEPT, 2, 2**32 - 1, 70_000, True, 9)
     wire.write(said)
     wire.safe()
     assert [vars(outputs) for outputs in taken] == [vars(said), vars(Outputs())]

@@ -5,7 +5,9 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from pictures import save_picture
 
 from line_inspector.commands import main
 from line_inspector.line_file import read_line_file
@@ -16,12 +18,12 @@ FRAME_PX = 256
 
 @pytest.fixture
 def check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    def run_command(cameras: int = 1, **settings: object) -> tuple[int, str, str]:
+    def run_command(cameras: int = 1, sections: str = "", **settings: object) -> tuple[int, str, str]:
         camera = {"source": {"kind": "simulated"}, "trigger": {"kind": "line"}, "to_gate_mm": 300, **settings}
         line_file = tmp_path / "line.yaml"
         line_file.write_text(
             "line: test\nrecipe: tile\ndata_dir: data\nbelt: {speed_mm_s: 250}\n"
-            f"cameras: { ({f'c{i}': camera for i in range(cameras)}) }\n"
+            f"cameras: { ({f'c{i}': camera for i in range(cameras)}) }\n{sections}"
         )
         with pytest.raises(SystemExit) as ended:
             main(["config", "check", str(line_file)])
@@ -107,3 +109,20 @@ def test_what_no_command_has_a_word_for_is_one_line(monkeypatch: pytest.MonkeyPa
     assert capsys.readouterr().err == (
         "error: /data/line.yaml: No space left on device. Check path, permissions and disk\n"
     )
+
+
+def test_known_defects_must_be_there_and_fit_the_camera(
+    check: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    section = "challenge: {frames: known}\n"
+    code, _, error = check(sections=section, max_width_px=64, max_height_px=64)
+    assert code == 2 and "known/tile/c0" in error and "no such folder" in error
+    save_picture(tmp_path / "known" / "tile" / "c0" / "scratch.png", np.zeros((80, 96), np.uint8))
+    code, _, error = check(sections=section, max_width_px=64, max_height_px=64)
+    assert code == 2 and "96 x 80 px" in error and error.count("\n") == 1
+    assert check(sections=section, max_width_px=96, max_height_px=80)[0] == 0
+
+
+def test_a_looped_back_challenge_takes_somebody_who_sees_it(check: Callable[..., tuple[int, str, str]]) -> None:
+    code, _, error = check(sections="challenge: {frames: known, loop_back: true}\n")
+    assert code == 2 and "bin_sensor" in error

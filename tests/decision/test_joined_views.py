@@ -1,13 +1,14 @@
 """parts.py: what several cameras see of one part becomes one decision, good only when each of them says so."""
 
 import pytest
+from msgspec.structs import replace
 
 from line_inspector.decision.parts import Decision, PartBook
 from line_inspector.messages import Announcement, Fault, Reason, SlotRef, Verdict, views_of
 from line_inspector.tracking.window import Reach
 
 MS = 1_000_000
-TRAVEL = {"top": 400 * MS, "side": 300 * MS}
+TRAVEL = {"top": 400 * MS, "side": 300 * MS, "end": 300 * MS}
 REACH = Reach(half_ns=40 * MS, least_half_ns=5 * MS)
 START_NS, FAR_NS = 10_000 * MS, 1_000 * MS
 
@@ -124,3 +125,13 @@ def test_a_doubled_trigger_of_one_camera_does_no_harm() -> None:
 def test_after_a_crash_every_view_is_known() -> None:
     book = new_book(decided=("top-1", "side-1"))
     assert decided(book, seen("side"), seen("top"), said(seen("top"))) == [] and len(book) == 0
+
+
+def test_a_part_that_waits_only_for_its_gap_or_another_camera_waits_for_no_verdict() -> None:
+    book = new_book()
+    unwatched = replace(seen("end"), free_until_ns=seen("end").trigger_ns)
+    assert decided(book, seen("top"), unwatched) == [] and (len(book), book.unanswered) == (2, 2)
+    assert decided(book, said(seen("top"))) == [] and book.unanswered == 1
+    assert decided(book, said(unwatched)) == [] and (len(book), book.unanswered) == (2, 0)
+    decided(book, seen("side"))
+    assert book.unanswered == 1, "the other camera has announced its view"

@@ -16,12 +16,29 @@ from old_ledger import write_old_ledger
 from sqlalchemy import create_engine, select, text
 
 from line_inspector.errors import InputError
+from line_inspector.messages import ChallengeOutcome, ChallengeRecord, Reason
 from line_inspector.records.database import WritingDatabase, store_of
 from line_inspector.records.ledger import LedgerWriter
 from line_inspector.records.migration import SCRIPTS
-from line_inspector.records.reading import read_parts, reading
+from line_inspector.records.reading import read_challenges, read_parts, reading
 from line_inspector.records.schema import SCHEMA_VERSION, archive_files, audit, metadata, parts
 from line_inspector.records.verification import verify
+
+CHALLENGE = ChallengeRecord(
+    part_id="challenge:top-1-000001",
+    camera="top",
+    frame="scratch.png",
+    cause="start",
+    asked_wall_ns=1,
+    decided_wall_ns=2,
+    outcome=ChallengeOutcome.PASSED,
+    reason=Reason.ANOMALY,
+    detail="",
+    score=0.9,
+    threshold=0.5,
+    model_version="v1",
+    fingerprint=1,
+)
 
 
 def rows(url, table):
@@ -125,20 +142,25 @@ def test_a_migration_that_is_killed_has_changed_nothing_or_all(tmp_path, stateme
     assert len(list(read_parts(f"sqlite:///{path}"))) == 20
 
 
-def test_a_ledger_from_before_there_were_views_goes_on_with_its_chain(tmp_path, make_record):
+@pytest.mark.parametrize("version", ["0002", "0003"])
+def test_a_ledger_from_before_views_or_challenges_goes_on_with_its_chain(tmp_path, make_record, version):
     path = tmp_path / "ledger.sqlite"
     url = f"sqlite:///{path}"
     writer = LedgerWriter(url)
     writer.submit(make_record("before"))
     assert writer.close(10)
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("ALTER TABLE parts DROP COLUMN views")
-        connection.execute("UPDATE alembic_version SET version_num = '0002'")
+        connection.execute("DROP TABLE challenges")
+        if version < "0003":
+            connection.execute("ALTER TABLE parts DROP COLUMN views")
+        connection.execute("UPDATE alembic_version SET version_num = ?", (version,))
         connection.commit()
     writer = LedgerWriter(url)
     writer.submit(make_record("after", views="[]"))
+    writer.submit_challenge(CHALLENGE)
     assert writer.close(10)
     assert {record.part_id: record.views for record in read_parts(url)} == {"before": "", "after": "[]"}
     found = verify(url, tmp_path)
-    assert (found.faults, found.chained_parts, found.unchained_parts) == ([], 2, 0)
+    assert (found.faults, found.chained_parts, found.unchained_parts, found.challenges) == ([], 2, 0, 1)
+    assert read_challenges(url) == [CHALLENGE]
     assert rows(url, audit)[-1]["new"] == f"{SCHEMA_VERSION}, 0 parts from before the chain"

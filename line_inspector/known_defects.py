@@ -1,0 +1,32 @@
+"""Pictures of known defects, held in memory: reading a file takes longer than a part has."""
+
+from pathlib import Path
+
+from line_inspector.errors import InputError
+from line_inspector.images import Frame, list_images, read_image
+
+MOST_FRAMES = 16
+
+
+class KnownDefects:
+    """The first MOST_FRAMES pictures of `folder`, by name. Raises InputError for one that cannot be read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._frames = {path.name: read_image(path) for path in known_defects(folder)}
+
+    def frame(self, name: str) -> Frame | None:
+        """The picture; None for a name that was not there at the start."""
+        return self._frames.get(name)
+
+
+def known_defects(folder: Path) -> list[Path]:
+    """Their files. Raises InputError where there is no folder, or nothing in it."""
+    return list_images(folder)[:MOST_FRAMES]
+
+
+def names_of_known_defects(folder: Path) -> list[str]:
+    """Their names; an empty list where there are none: then no challenge is possible, which becomes an alarm."""
+    try:
+        return [path.name for path in known_defects(folder)]
+    except InputError:
+        return []

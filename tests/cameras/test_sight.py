@@ -1,0 +1,39 @@
+"""A camera that sees nothing is found, and one that sees is left alone."""
+
+import numpy as np
+import pytest
+
+from line_inspector.cameras.renderer import render
+from line_inspector.cameras.sight import Sight
+
+AFTER = 4
+
+
+def rendered(seed: int) -> np.ndarray:
+    return render(seed, "", 128, 128)[0]
+
+
+@pytest.mark.parametrize("grey", [0, 128, 255])
+def test_frames_of_one_grey_are_blind_after_so_many(grey: int) -> None:
+    sight, rng = Sight(AFTER), np.random.default_rng(grey)
+    frames = [np.clip(grey + rng.integers(-1, 2, (480, 640)), 0, 255).astype(np.uint8) for _ in range(6)]
+    told = [sight.look(frame) for frame in frames]
+    assert [bool(why) for why in told] == [False] * (AFTER - 1) + [True] * 3
+    assert "one grey" in told[-1] and not sight.look(rendered(1))
+
+
+def test_a_frozen_picture_is_blind_however_good_it_is() -> None:
+    sight = Sight(AFTER)
+    told = [sight.look(rendered(1)) for _ in range(6)]
+    assert [bool(why) for why in told] == [False] * AFTER + [True, True]
+    assert "part before" in told[-1]
+
+
+def test_parts_that_look_alike_are_none_of_it() -> None:
+    sight = Sight(2)
+    assert not any(sight.look(rendered(seed)) for seed in range(30))
+
+
+def test_a_blind_frame_now_and_then_is_no_blind_camera() -> None:
+    sight, black = Sight(2), np.zeros((128, 128, 3), np.uint8)
+    assert not any(sight.look(black if number % 2 else rendered(number)) for number in range(20))
