@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from line_inspector.streams import (
     ACCEPTS,
     ANNOUNCEMENTS,
+    ANSWERS,
     FAULTS,
     FRAMES,
     HEARTBEAT,
@@ -12,6 +13,7 @@ from line_inspector.streams import (
     SHOTS,
     TRIGGERS,
     VERDICTS,
+    WORK,
     Stream,
 )
 
@@ -27,6 +29,7 @@ class StationKind:
     per_camera: bool
     latency_budget_ms: float
     copies: int = 1  # processes that compete for the one role; the others stand by
+    per_worker: bool = False  # one for each of inference.workers, each on its own host
 
 
 STATIONS = (
@@ -38,7 +41,16 @@ STATIONS = (
         False,
         2,
     ),
-    StationKind("inference", (FRAMES,), (VERDICTS, FAULTS), "line-inspector-inference@.service", False, 500, 2),
+    StationKind(
+        "inference",
+        (FRAMES, ANSWERS),
+        (VERDICTS, FAULTS, WORK),
+        "line-inspector-inference@.service",
+        False,
+        500,
+        2,
+    ),
+    StationKind("worker", (WORK,), (ANSWERS,), "line-inspector-worker@.service", False, 500, per_worker=True),
     StationKind(
         "capture", (TRIGGERS,), (ANNOUNCEMENTS, FRAMES, SHOTS, FAULTS), "line-inspector-capture@.service", True, 50
     ),

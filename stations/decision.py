@@ -28,6 +28,7 @@ from line_inspector.records.journal import Journal
 from line_inspector.records.ledger import LedgerWriter
 from line_inspector.records.outage import Outage
 from line_inspector.records.retention import Retention
+from line_inspector.runtime import SERVING
 from line_inspector.streams import ANNOUNCEMENTS, FAULTS, HEALTH, RESULTS, SHOTS, VERDICTS
 
 OUTAGE_REMEDY = "No part is accepted. Free space on that disk"
@@ -102,7 +103,8 @@ class DecisionStation:
         """Takes what has arrived and carries out every decision that is due."""
         self._gate.beat(now_ns, prepared=self._worker.alive(now_ns) and not self._outage.lasting)
         for health in self._health.drain():
-            self._worker.seen(health.sent_ns)
+            if health.state == SERVING:
+                self._worker.seen(health.sent_ns)
         for shot in self._shots.drain():
             self._note_slot(shot)
         for verdict in self._verdicts.drain():

@@ -19,6 +19,7 @@ REASONS = {
     Reason.ENGINE_FAULT: "The model failed",
     Reason.JOURNAL_DOWN: "The decision could not be recorded",
     Reason.GATE_DOWN: "The gate takes no accepts",
+    Reason.WRONG_MODEL: "No worker has the line's model",
 }
 
 CONSEQUENCES = {
