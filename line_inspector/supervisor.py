@@ -31,7 +31,7 @@ STOP_ORDER = (  # who still needs whom: the last parts of the world all stations
     ((WORLD,), 10.0),  # besides the way from camera to gate, or LONGEST_FALL_S of it
     (("capture",), 4.0),
     (("inference", "overlay", "trainer"), 7.0),
-    (("worker",), 2.0),
+    (("worker",), 5.0),
     (("decision",), 6.0),
 )
 LONGEST_FALL_S = 20.0

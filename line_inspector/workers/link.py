@@ -23,8 +23,10 @@ log = logging.getLogger("inference")
 LONGEST_RECONNECT_MS = 500
 LONGEST_ANSWER_BYTES = 1_000_000
 ROUND_TRIPS = 50  # the fastest of so many is what the way takes
-REFUSED = zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
-WATCHED = zmq.EVENT_DISCONNECTED | REFUSED
+REFUSED = zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+HUNG_UP = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL  # so does who has another key, but also who is just being stopped
+WATCHED = zmq.EVENT_DISCONNECTED | REFUSED | HUNG_UP
+OFTEN = 5
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Link:
         self._heard_ns: int | None = None
         self._round_trips_ns: list[int] = []
         self._said = ""
+        self._hung_up = 0
         sockets_dir.mkdir(parents=True, exist_ok=True)
         self.socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         self.socket.setsockopt(zmq.LINGER, 0)
@@ -126,6 +129,7 @@ class Link:
     def _hear(self, heard: Heard, now_ns: int) -> None:
         if self._heard_ns is None:
             self._say("is there")
+            self._hung_up = 0
         self._heard_ns, reply = now_ns, heard.reply
         offered = ModelId(reply.model_version, reply.model_sha256)
         if offered != NO_MODEL and offered not in self.models[:1]:
@@ -140,7 +144,8 @@ class Link:
         while self.events.poll(0):
             event = recv_monitor_message(self.events)["event"]
             gone |= bool(event & zmq.EVENT_DISCONNECTED)
-            if event & REFUSED:
+            self._hung_up = self._hung_up + 1 if event & HUNG_UP else self._hung_up
+            if event & REFUSED or self._hung_up >= OFTEN:
                 self._say("does not take our key, or has another key than we know it by")
         return gone
 

@@ -16,6 +16,7 @@ log = logging.getLogger("worker")
 
 VERSION = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 PERIOD_S = 0.2
+LAST_LOAD_S = 1.0
 AFTER_FAILURE_S = 5.0  # a folder that is being copied fails until its last file is there
 
 
@@ -47,9 +48,9 @@ class WantedModel:
             return ready
 
     def close(self) -> None:
-        """Stops; waits for a load that is under way."""
+        """Stops. A load that is under way, at the lowest priority, is not waited for."""
         self._stop.set()
-        self._thread.join()
+        self._thread.join(LAST_LOAD_S)
 
     def _watch(self) -> None:
         while not self._stop.wait(PERIOD_S):
