@@ -73,7 +73,7 @@ class ModelWatch:
             wanted = _identify(self._current)
             if wanted is not None and self._is_new(wanted):
                 if self._served is not None:  # nothing to yield to before; and threads of a library keep its priority
-                    yield_to_inference()
+                    _yield_to_inference()
                 self._try(wanted)
 
     def _is_new(self, wanted: _Identity) -> bool:
@@ -101,7 +101,7 @@ def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
 
 
-def yield_to_inference() -> None:
+def _yield_to_inference() -> None:
     """Give this thread, on Linux, the lowest priority and one core: deciding goes before loading."""
     torch.set_num_threads(1)  # of this thread; those already running keep theirs
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)

@@ -23,9 +23,9 @@ log = logging.getLogger("inference")
 LONGEST_RECONNECT_MS = 500
 LONGEST_ANSWER_BYTES = 1_000_000
 ROUND_TRIPS = 50  # the fastest of so many is what the way takes
-REFUSED = zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+REFUSED, IN_THE_CLEAR = zmq.EVENT_HANDSHAKE_FAILED_AUTH, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
 HUNG_UP = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL  # so does who has another key, but also who is just being stopped
-WATCHED = zmq.EVENT_DISCONNECTED | REFUSED | HUNG_UP
+WATCHED = zmq.EVENT_DISCONNECTED | REFUSED | IN_THE_CLEAR | HUNG_UP
 OFTEN = 5
 
 
@@ -145,8 +145,12 @@ class Link:
             event = recv_monitor_message(self.events)["event"]
             gone |= bool(event & zmq.EVENT_DISCONNECTED)
             self._hung_up = self._hung_up + 1 if event & HUNG_UP else self._hung_up
-            if event & REFUSED or self._hung_up >= OFTEN:
-                self._say("does not take our key, or has another key than we know it by")
+            if event & REFUSED:
+                self._say("does not take our key")
+            elif event & IN_THE_CLEAR:
+                self._say("is no worker with keys: something else listens there")
+            elif self._hung_up >= OFTEN:
+                self._say("ends every connection as it begins: it hangs, or has another key than we know it by")
         return gone
 
     def _say(self, what: str) -> None:

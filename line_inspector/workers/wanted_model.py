@@ -1,4 +1,8 @@
-"""The worker's model is the one that its line wants: a thread waits for its folder, proves it, and offers it."""
+"""The worker's model is the one that its line wants: a thread waits for its folder, proves it, and offers it.
+
+The thread has the priority of the process. With a lower one, on a busy core, it would be stopped while it holds
+Python's lock, and the worker would fall silent.
+"""
 
 import logging
 import re
@@ -9,7 +13,6 @@ from pathlib import Path
 
 from line_inspector.errors import InputError
 from line_inspector.inference.engine import Engine
-from line_inspector.inference.swap import yield_to_inference
 from line_inspector.workers.model_id import NO_MODEL, ModelId, model_id
 
 log = logging.getLogger("worker")
@@ -48,7 +51,7 @@ class WantedModel:
             return ready
 
     def close(self) -> None:
-        """Stops. A load that is under way, at the lowest priority, is not waited for."""
+        """Stops. A load that is under way is not waited for."""
         self._stop.set()
         self._thread.join(LAST_LOAD_S)
 
@@ -65,8 +68,6 @@ class WantedModel:
             there = "another model of that name" if folder.exists() else "no such model"
             self._say(f"the line wants model {wanted.version}, here is {there}: copy it to {folder}")
             return
-        if self._served != NO_MODEL:
-            yield_to_inference()
         try:
             engine = self._load(folder)
         except (InputError, RuntimeError, OSError, MemoryError) as e:  # torch reports a full GPU as RuntimeError

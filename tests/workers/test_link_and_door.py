@@ -171,7 +171,7 @@ def test_the_line_gives_no_frame_to_a_worker_of_another_key(
             assert not link.give(call(10**9, (40, 50, 3)), ready(), picture(), time.monotonic_ns())
             assert not link.lost(time.monotonic_ns()) and not link.alive(time.monotonic_ns())
             assert not impostor.poll(10)
-        assert "another key than we know it by" in caplog.text
+        assert ("another key than we know it by" if curve else "something else listens there") in caplog.text
     impostor.close()
 
 
