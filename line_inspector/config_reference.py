@@ -30,6 +30,7 @@ PATTERNS = {
     r"^opc\.tcp://[^\s/:]+(:\d{1,5})?(/\S*)?$": "opc.tcp://HOST:PORT/PATH",
     r"^[^{}]*\{name\}[^{}]*$": "with {name} once",
     r"^([01]\d|2[0-3]):[0-5]\d$": "HH:MM",
+    r"^(local|tcp://\d{1,3}(\.\d{1,3}){3}:\d{1,5})$": "local or tcp://ADDRESS:PORT",
 }
 
 
@@ -132,10 +133,10 @@ def _default(field: FieldInfo, is_section: bool) -> str:
         return ""
     if field.default is None:
         return "none"
-    if is_section:
-        return "its keys' defaults"
     if field.default == {}:
         return "none"
+    if is_section:
+        return "its keys' defaults"
     return str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
 
 

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     BELT_UNKNOWN = "belt_unknown"
     CAMERA_BLIND = "camera_blind"
     ACCEPTS_STOPPED = "accepts_stopped"
+    WRONG_MODEL = "wrong_model"
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown_fields=True):
@@ -142,6 +143,37 @@ class Fault(Message, frozen=True):
     camera: str
     reason: Reason
     detail: str
+
+
+class Call(Message, frozen=True):
+    """The line to one of its workers, five times a second, and with every frame; nothing here is of the worker's clock.
+
+    A FrameReady follows as a second part, and the pixels as a third where the worker is on another host. `sent_ns` is
+    the line's clock, and comes back in the next Reply. `remaining_ns` is how much time the answer has left. The model
+    is what the line wants inspected with: version, and SHA-256 of its manifest; empty while the line has none.
+    """
+
+    sent_ns: int
+    remaining_ns: int
+    model_version: str
+    model_sha256: str
+    height_px: int
+    width_px: int
+    channels: int
+
+
+class Reply(Message, frozen=True):
+    """A worker to its line: to every Call, and with every answer, which follows as a second part.
+
+    `holds` is "verdict", "fault", or empty. `model_version` and `model_sha256` are of the model that it has loaded,
+    empty while it has none; `latency_ns` is what one frame takes it.
+    """
+
+    called_ns: int
+    model_version: str
+    model_sha256: str
+    latency_ns: int
+    holds: str
 
 
 class Ack(Message, frozen=True):

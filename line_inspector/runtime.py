@@ -31,6 +31,7 @@ from line_inspector.streams import HEALTH
 
 T = TypeVar("T")
 
+SERVING = "serving"
 LONGEST_WAIT_MS = 50
 SUPERVISOR_PID = "LINE_INSPECTOR_SUPERVISOR_PID"
 STANDBY_POLL_S = 0.02
@@ -84,7 +85,7 @@ class Station:
 
     def ready(self) -> None:
         """Tells systemd and the health stream that the station serves."""
-        self.state = "serving"
+        self.state = SERVING
         _notify("READY=1")
 
     def beat(self, now_ns: int) -> None:
@@ -173,8 +174,8 @@ def _guarded(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop.on_signal)
     try:
-        camera = getattr(arguments, "camera", None)
-        run(read_line_file(arguments.line_file), f"{kind}.{camera}" if camera else kind, arguments, stop)
+        instance = getattr(arguments, "camera", None) or getattr(arguments, "worker", None)
+        run(read_line_file(arguments.line_file), f"{kind}.{instance}" if instance else kind, arguments, stop)
     except InputError as e:
         log.error("%s", e)
         return EXIT_BAD_INPUT

@@ -16,6 +16,7 @@ class Pattern(Enum):
     ACKED = "DEALER/ROUTER"
     QUEUE = "PUSH/PULL"
     LATEST = "PUB/SUB"
+    BOUNDED = "DEALER/ROUTER, bounded"
 
 
 class Per(Enum):
@@ -24,6 +25,7 @@ class Per(Enum):
     LINE = "line"
     CAMERA = "camera"
     STATION = "station"
+    WORKER = "worker"
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Stream:
         return int(10e9 / self.rate_hz) if self.rate_hz else 0
 
     def endpoint(self, sockets_dir: Path, instance: str = "") -> str:
-        """The ipc address. `instance` is the camera or station where the stream has one endpoint for each."""
+        """The ipc address. `instance` is the camera, station or worker where the stream has one endpoint for each."""
         if (self.per is Per.LINE) == bool(instance):
             raise ValueError(f"stream {self.name} has one endpoint per {self.per.value}, got instance {instance!r}")
         path = sockets_dir / (f"{self.name}.{instance}" if instance else self.name)
@@ -56,6 +58,8 @@ class Stream:
 TRIGGERS = Stream("triggers", m.Trigger, "world", "capture", Pattern.ACKED, Per.CAMERA, 0)
 ANNOUNCEMENTS = Stream("announcements", m.Announcement, "capture", "decision", Pattern.ACKED, Per.LINE, 0)
 FRAMES = Stream("frames", m.FrameReady, "capture", "inference", Pattern.QUEUE, Per.LINE, 0)
+WORK = Stream("work", m.Call, "inference", "worker", Pattern.BOUNDED, Per.WORKER, 5)
+ANSWERS = Stream("answers", m.Reply, "worker", "inference", Pattern.BOUNDED, Per.WORKER, 5)
 SHOTS = Stream("shots", m.FrameReady, "capture", "decision", Pattern.QUEUE, Per.LINE, 0)
 VERDICTS = Stream("verdicts", m.Verdict, "inference", "decision", Pattern.QUEUE, Per.LINE, 0)
 FAULTS = Stream("faults", m.Fault, "capture, inference", "decision", Pattern.QUEUE, Per.LINE, 0)
@@ -74,6 +78,8 @@ STREAMS = (
     TRIGGERS,
     ANNOUNCEMENTS,
     FRAMES,
+    WORK,
+    ANSWERS,
     SHOTS,
     VERDICTS,
     FAULTS,

@@ -31,6 +31,7 @@ STOP_ORDER = (  # who still needs whom: the last parts of the world all stations
     ((WORLD,), 10.0),  # besides the way from camera to gate, or LONGEST_FALL_S of it
     (("capture",), 4.0),
     (("inference", "overlay", "trainer"), 7.0),
+    (("worker",), 5.0),
     (("decision",), 6.0),
 )
 LONGEST_FALL_S = 20.0
@@ -185,6 +186,10 @@ def _stations(line: Line, line_file: Path) -> Iterator[Supervised]:
         if kind.per_camera:
             for camera in line.cameras:
                 yield Supervised(f"{kind.name}.{camera}", [*command, "--camera", camera], decides)
+        elif kind.per_worker:
+            for worker, settings in line.inference.workers.items():
+                if settings.is_local:
+                    yield Supervised(f"{kind.name}.{worker}", [*command, "--worker", worker], decides)
         else:
             for n in range(kind.copies):
                 yield Supervised(f"{kind.name}#{n + 1}" if n else kind.name, command, decides)

@@ -7,6 +7,7 @@ from line_inspector.streams import (
     ACKNOWLEDGEMENTS,
     ALARMS,
     ANNOUNCEMENTS,
+    ANSWERS,
     BIN,
     CHALLENGES,
     ENCODER,
@@ -18,6 +19,7 @@ from line_inspector.streams import (
     SHOTS,
     TRIGGERS,
     VERDICTS,
+    WORK,
     Stream,
 )
 
@@ -33,6 +35,7 @@ class StationKind:
     per_camera: bool
     latency_budget_ms: float
     copies: int = 1  # processes that compete for the one role; the others stand by
+    per_worker: bool = False  # one for each of inference.workers, each on its own host
 
 
 STATIONS = (
@@ -44,7 +47,16 @@ STATIONS = (
         False,
         2,
     ),
-    StationKind("inference", (FRAMES,), (VERDICTS, FAULTS), "line-inspector-inference@.service", False, 500, 2),
+    StationKind(
+        "inference",
+        (FRAMES, ANSWERS),
+        (VERDICTS, FAULTS, WORK),
+        "line-inspector-inference@.service",
+        False,
+        500,
+        2,
+    ),
+    StationKind("worker", (WORK,), (ANSWERS,), "line-inspector-worker@.service", False, 500, per_worker=True),
     StationKind(
         "capture",
         (TRIGGERS, CHALLENGES),

@@ -34,6 +34,7 @@ from line_inspector.records.journal import Journal
 from line_inspector.records.ledger import LedgerWriter
 from line_inspector.records.outage import Outage
 from line_inspector.records.retention import Retention
+from line_inspector.runtime import SERVING
 from line_inspector.streams import ANNOUNCEMENTS, ENCODER, FAULTS, HEALTH, RESULTS, SHOTS, VERDICTS
 from line_inspector.tracking.belt import TimedBelt
 from line_inspector.tracking.encoded_belt import EncodedBelt
@@ -119,7 +120,8 @@ class DecisionStation:
         prepared = self._worker.alive(now_ns) and not self._outage.lasting and not self._alarms.accepts_stopped
         self._gate.beat(now_ns, prepared, self._alarms.stop_requested)
         for health in self._health.drain():
-            self._worker.seen(health.sent_ns)
+            if health.state == SERVING:
+                self._worker.seen(health.sent_ns)
         for reading in self._encoder.drain() if self._encoder else ():
             self._moved(reading)
         if self._book.endangered(time.monotonic_ns()):

@@ -2,6 +2,8 @@
 
 Two copies run on one line. Both load the model; the one that holds the station's lock serves, and the other takes over
 within milliseconds when it dies, since importing torch alone takes longer than a line can wait.
+
+On a line that names its workers (inference.workers) it runs no model itself, but shares the frames among them.
 """
 
 import argparse
@@ -9,22 +11,21 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from line_inspector import runtime
 from line_inspector.config import Line
 from line_inspector.errors import InputError
 from line_inspector.inference.batching import choose_batch
 from line_inspector.inference.engine import Engine
-from line_inspector.inference.export_cache import prune_exports
 from line_inspector.inference.inspection import fault, inspect
-from line_inspector.inference.load import load_verified_engine, load_verified_openvino_engine
-from line_inspector.inference.swap import ModelWatch
 from line_inspector.messages import Fault, FrameReady, Reason, Verdict
 from line_inspector.ring import RingReader
 from line_inspector.streams import FAULTS, FRAMES, VERDICTS
-from line_inspector.training.registry import Registry
+from line_inspector.workers.sharer import Sharer
+
+if TYPE_CHECKING:
+    from line_inspector.inference.swap import ModelWatch
 
 VERDICT_TRANSIT_NS = 5_000_000
 
@@ -37,29 +38,49 @@ class Prepared:
     """
 
     engine: Engine | None
-    watch: ModelWatch
+    watch: "ModelWatch"
 
 
-def prepare(line: Line) -> Prepared:
-    """Loads and proves the model in service; without one, a log line, and every part will be rejected."""
+def prepare(line: Line) -> Prepared | None:
+    """Loads and proves the model in service; without one, a log line, and every part will be rejected.
+
+    None where workers do that.
+    """
+    if line.inference.workers:
+        return None
+    import torch  # seconds and some 300 MB, which a process that only shares frames does without
+
+    from line_inspector.inference.swap import ModelWatch
+
     torch.set_num_threads(line.inference.threads)
     torch.set_num_interop_threads(1)
     folder = line.current_model_path.resolve()
     engine = None
     try:
-        engine = _load(line, folder)
+        engine = load_engine(line, folder)
     except InputError as e:
         logging.getLogger("inference").error("no model in service, every part will be rejected: %s", e)
-    return Prepared(engine, ModelWatch(line.current_model_path, folder, lambda found: _load(line, found)))
+    return Prepared(engine, ModelWatch(line.current_model_path, folder, lambda found: load_engine(line, found)))
 
 
-def serve(station: runtime.Station, _arguments: argparse.Namespace, prepared: Prepared) -> None:
+def serve(station: runtime.Station, _arguments: argparse.Namespace, prepared: Prepared | None) -> None:
     """Runs until told to stop."""
+    if prepared is None:
+        share(station)
+        return
     worker = Worker(station, prepared.engine)
     for now_ns in station.turns(lambda: 0 if worker.queue else time.monotonic_ns() + 1_000_000_000):
         worker.swap(prepared.watch.take())
         worker.turn(now_ns)
     prepared.watch.close()
+
+
+def share(station: runtime.Station) -> None:
+    """Runs until told to stop, on a line that names its workers."""
+    sharer = Sharer(station)
+    for now_ns in station.turns(sharer.wake_ns):
+        sharer.turn(now_ns)
+    sharer.close()
 
 
 class Worker:
@@ -110,7 +131,12 @@ class Worker:
             self._station.counters["unsent"] += 1  # decision is down: the part is rejected at its deadline
 
 
-def _load(line: Line, folder: Path) -> Engine:
+def load_engine(line: Line, folder: Path) -> Engine:
+    """The model in that folder, proven, on the engine that the line file asks for. Raises InputError."""
+    from line_inspector.inference.export_cache import prune_exports
+    from line_inspector.inference.load import load_verified_engine, load_verified_openvino_engine
+    from line_inspector.training.registry import Registry
+
     settings = line.inference
     if settings.engine == "openvino":
         engine = load_verified_openvino_engine(

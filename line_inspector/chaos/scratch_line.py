@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from line_inspector.config import FolderCamera, Line, SimulatedCamera, SimulationSettings
+from line_inspector.config.inference import LOCAL
 from line_inspector.line_file import parse_line
 from line_inspector.simulation.scenes import subjects
 
@@ -40,6 +41,9 @@ def scratch_line(given: Line, data_dir: Path, cable: Path, seed: int) -> Line:
         "defective_share": simulation.defective_share or SimulationSettings().defective_share,
     }
     document["cameras"] = {name: _camera(given, name, document["cameras"][name], cable) for name in given.cameras}
+    document["inference"]["workers"] = {  # those on other hosts stay with the real line
+        name: worker for name, worker in document["inference"]["workers"].items() if worker["host"] == LOCAL
+    }
     line = parse_line(document, data_dir / "line.yaml")
     assert line.simulation
     for camera in line.cameras.values():

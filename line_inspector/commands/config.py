@@ -18,6 +18,7 @@ from line_inspector.known_defects import known_defects
 from line_inspector.line_file import read_line_file
 from line_inspector.ring import PREFIX, SHM, Geometry
 from line_inspector.streams import STREAMS, Per, Stream
+from line_inspector.workers.keys import require_line_keys
 from stations import STATIONS, StationKind
 
 BLOCK_BYTES = 512  # the unit of st_blocks
@@ -57,9 +58,13 @@ in `line_inspector/streams.py` and `stations/__init__.py`.
 
 - DEALER/ROUTER: acknowledged. The sender keeps the message and repeats it until the receiver has made it safe.
 - PUSH/PULL: queued, never blocks. A message that nobody can take is a named loss, and the part is rejected.
+- DEALER/ROUTER, bounded: to a worker and back, over ipc, or over tcp with CURVE and the pixels as a further part
+  (docs/remote.md). What a lost worker had in hand goes to another one; a frame that none can answer in time is a named
+  loss.
 - PUB/SUB: the latest value, for watching. Losing one harms nobody.
 
-A stream with a rate is dead after ten missed periods. Streams without a rate carry one message for each part.
+A stream with a rate is dead after ten missed periods. Streams without a rate carry one message for each part; work and
+answers carry both, their signs of life and one message for each part. A line without `inference.workers` has neither.
 """
 
 
@@ -124,6 +129,9 @@ def require_startable(line: Line) -> dict[str, Geometry]:
     from line_inspector.records.database import store_of
 
     require_gate(line.decision.gate)
+    for name, worker in line.inference.workers.items():
+        if worker.keys and not worker.is_local:
+            require_line_keys(worker.keys, [name])
     store_of(line.ledger_url)
     for name, camera in line.cameras.items():
         _require_source(line, name, camera.source)
@@ -160,18 +168,27 @@ def _require_known_defects(line: Line, name: str) -> None:
 
 
 def _require_short_sockets(line: Line) -> None:
-    instances = {Per.LINE: ("",), Per.CAMERA: tuple(line.cameras), Per.STATION: _processes(line)}
+    instances = {
+        Per.LINE: ("",),
+        Per.CAMERA: tuple(line.cameras),
+        Per.STATION: _processes(line),
+        Per.WORKER: tuple(line.inference.workers),
+    }
     for stream in STREAMS:
         for instance in instances[stream.per]:
             stream.endpoint(line.sockets_dir, instance)
 
 
 def _processes(line: Line) -> tuple[str, ...]:
-    return tuple(
-        name
-        for station in STATIONS
-        for name in ([f"{station.name}.{camera}" for camera in line.cameras] if station.per_camera else [station.name])
-    )
+    return tuple(name for station in STATIONS for name in _names(station, line))
+
+
+def _names(station: StationKind, line: Line) -> list[str]:
+    if station.per_camera:
+        return [f"{station.name}.{camera}" for camera in line.cameras]
+    if station.per_worker:
+        return [f"{station.name}.{worker}" for worker in line.inference.workers]
+    return [station.name]
 
 
 def _rings(line: Line) -> dict[str, Geometry]:
@@ -239,6 +256,6 @@ def _station_table() -> list[str]:
 
 def _station_row(station: StationKind) -> str:
     reads, writes = (", ".join(s.name for s in streams) or "-" for streams in (station.reads, station.writes))
-    one_per = "camera" if station.per_camera else "line"
+    one_per = "camera" if station.per_camera else "worker" if station.per_worker else "line"
     budget = f"{station.latency_budget_ms:g} ms" if station.latency_budget_ms else "none: it only watches"
     return f"| {station.name} | {reads} | {writes} | {station.unit} | {one_per} | {budget} |"

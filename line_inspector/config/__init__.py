@@ -16,6 +16,7 @@ from line_inspector.config.gate import (
     PlcGateSection,
     SimulatedGateSettings,
 )
+from line_inspector.config.inference import WorkerSettings
 from line_inspector.config.line import Line
 from line_inspector.config.section import Section
 from line_inspector.config.simulation import SimulationSettings
@@ -50,4 +51,5 @@ __all__ = [
     "SimulationSettings",
     "TrainingSettings",
     "VideoCamera",
+    "WorkerSettings",
 ]

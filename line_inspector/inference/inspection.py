@@ -3,11 +3,24 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from line_inspector.images import Frame
 from line_inspector.inference.engine import Engine, Finding, FrameFault
-from line_inspector.messages import Fault, FrameReady, Reason, Verdict
-from line_inspector.ring import RingReader, TornFrame, fingerprint
+from line_inspector.messages import Fault, FrameReady, Reason, SlotRef, Verdict
+from line_inspector.ring import TornFrame, fingerprint
+
+
+class FrameSource(Protocol):
+    """Where frames lie: the ring, or what has come over the network."""
+
+    def view(self, ref: SlotRef, part_id: str) -> Frame:
+        """The frame in place. Raises TornFrame."""
+        ...
+
+    def check(self, ref: SlotRef, part_id: str) -> None:
+        """Raises TornFrame unless that very frame is still there."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -19,7 +32,7 @@ class _Held:
     fingerprint: int
 
 
-def inspect(requests: Sequence[FrameReady], engine: Engine, ring: RingReader) -> list[Verdict | Fault]:
+def inspect(requests: Sequence[FrameReady], engine: Engine, ring: FrameSource) -> list[Verdict | Fault]:
     """Infer every frame in place, without copying it; a slot that changed before, meanwhile or after gives a Fault.
 
     The order of the answers is not that of the requests.
@@ -47,7 +60,7 @@ def fault(request: FrameReady, reason: Reason, detail: str) -> Fault:
 
 
 def _answer(
-    item: _Held, finding: Finding | FrameFault, engine: Engine, ring: RingReader, start_ns: int, end_ns: int
+    item: _Held, finding: Finding | FrameFault, engine: Engine, ring: FrameSource, start_ns: int, end_ns: int
 ) -> Verdict | Fault:
     if isinstance(finding, FrameFault):
         return fault(item.request, finding.reason, finding.detail)

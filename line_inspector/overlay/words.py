@@ -26,6 +26,7 @@ REASONS = {
     Reason.BELT_UNKNOWN: "The belt's encoder is silent or counts anew",
     Reason.CAMERA_BLIND: "The camera shows nothing, or always the same",
     Reason.ACCEPTS_STOPPED: "An alarm has stopped accepting",
+    Reason.WRONG_MODEL: "No worker has the line's model",
 }
 
 CONSEQUENCES = {

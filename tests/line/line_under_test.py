@@ -53,6 +53,8 @@ class LineUnderTest:
         self.path = folder / "line.yaml"
         self.document = json.loads(json.dumps(LINE))
         self.log_path = folder / "line.log"
+        self.prefix: tuple[str, ...] = ()  # what puts the stations onto another host, as far as the network goes
+        self.left_out: set[str] = set()  # processes that a test can do without, since each takes seconds to start
         self._model_dir = model_dir
         self._stop = threading.Event()
         self._tending: threading.Thread | None = None
@@ -67,9 +69,13 @@ class LineUnderTest:
         if with_model:
             self.registry.publish(self._model_dir)
         self.supervisor = Supervisor(self.line, self.path, with_world=False, log_file=self.log_path)
+        self.supervisor.processes = [item for item in self.supervisor.processes if item.name not in self.left_out]
+        for item in self.supervisor.processes:
+            item.command[:0] = self.prefix
         self._tending = threading.Thread(target=self._tend, daemon=True)
         self._tending.start()
-        self.wait_for("decision", "inference", "overlay", *(f"capture.{name}" for name in self.line.cameras))
+        stations = {"decision", "inference", "overlay", *(f"capture.{name}" for name in self.line.cameras)}
+        self.wait_for(*(stations - self.left_out))
 
     def _tend(self) -> None:
         while not self._stop.is_set():

@@ -1,0 +1,107 @@
+"""CURVE keys as files: `NAME.key` for everybody who may know it, `NAME.key_secret` for its owner alone.
+
+The format is that of pyzmq's own certificates, so other ZeroMQ programs can read them. A folder of keys holds the pair
+`line` and one pair for each worker; docs/remote.md says which file belongs on which host.
+"""
+
+import contextlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import zmq
+import zmq.auth
+
+from line_inspector.errors import InputError
+
+PUBLIC, SECRET = ".key", ".key_secret"
+KEY_LENGTH = 40  # Z85 of 32 bytes
+REMEDY = "Make keys with `line-inspector keys new`"
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """Both halves, in Z85."""
+
+    public: bytes
+    secret: bytes
+
+
+def write_key_pair(folder: Path, name: str, *, replace: bool = False) -> None:
+    """Writes a new pair, each file whole or not at all, the secret one for its owner's eyes only.
+
+    Raises InputError where either file exists and shall not be replaced.
+    """
+    for suffix in (PUBLIC, SECRET):
+        path = folder / f"{name}{suffix}"
+        if os.path.lexists(path) and not replace:
+            raise InputError("exists already", str(path), "Keep it, or say --replace")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    public, secret = (half.decode() for half in zmq.curve_keypair())
+    secret_text = f'# Secret half of the CURVE key pair "{name}". It belongs on one host, readable by one user.\n'
+    _write(folder / f"{name}{SECRET}", f"{secret_text}{_pair(public, secret)}", 0o600)
+    public_text = f'# Public half of the CURVE key pair "{name}".\n'
+    _write(folder / f"{name}{PUBLIC}", f"{public_text}{_pair(public)}", 0o644)
+
+
+def read_public_key(folder: Path, name: str) -> bytes:
+    """The public key of that name, in Z85. Raises InputError."""
+    return _read(folder / f"{name}{PUBLIC}")[0]
+
+
+def read_key_pair(folder: Path, name: str) -> KeyPair:
+    """Both halves. Raises InputError, also where others than the owner may read the secret file."""
+    path = folder / f"{name}{SECRET}"
+    public, secret = _read(path)
+    if path.stat().st_mode & 0o077:
+        raise InputError("a secret key that others may read", str(path), "chmod 600 it, or make a new pair")
+    if secret is None or zmq.curve_public(secret) != public:
+        raise InputError("does not hold both halves of one key pair", str(path), REMEDY)
+    return KeyPair(public, secret)
+
+
+def _pair(public: str, secret: str = "") -> str:
+    rows = [f'    public-key = "{public}"', *([f'    secret-key = "{secret}"'] if secret else [])]
+    return "\n".join(["metadata", "curve", *rows, ""])
+
+
+def _read(path: Path) -> tuple[bytes, bytes | None]:
+    try:
+        keys = zmq.auth.load_certificate(path)
+    except OSError as e:
+        raise InputError(f"no key can be read here ({e.strerror or 'no such file'})", str(path), REMEDY) from e
+    except ValueError as e:
+        raise InputError("is not a key file", str(path), REMEDY) from e
+    if any(key is not None and not _is_key(key) for key in keys):
+        raise InputError("is not a key file", str(path), REMEDY)
+    return keys
+
+
+def _is_key(text: bytes) -> bool:
+    try:
+        return len(text) == KEY_LENGTH and bool(zmq.curve_public(text))
+    except zmq.ZMQError:
+        return False
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            os.fchmod(descriptor, mode)
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        partial.rename(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            partial.unlink()
+
+
+def require_line_keys(folder: Path, workers: Sequence[str]) -> None:
+    """Raises InputError unless the folder holds what the line's host needs for these workers."""
+    read_key_pair(folder, "line")
+    for name in workers:
+        read_public_key(folder, name)

@@ -1,0 +1,144 @@
+"""One of several workers of a line, on the line's own host or on another one: frames in, verdicts out.
+
+It runs the model that the line wants, from `models/` in its own data_dir, and answers nobody but its line.
+"""
+
+import argparse
+import time
+from collections import OrderedDict
+from contextlib import ExitStack
+
+import torch
+import zmq
+
+from line_inspector import runtime
+from line_inspector.config import Line, WorkerSettings
+from line_inspector.errors import InputError
+from line_inspector.inference.batching import choose_batch
+from line_inspector.inference.engine import Engine
+from line_inspector.inference.inspection import fault, inspect
+from line_inspector.messages import Fault, Reason, Reply, Verdict
+from line_inspector.ring import RingReader
+from line_inspector.workers.curve import guarded_by_line_key
+from line_inspector.workers.door import Door, Request
+from line_inspector.workers.model_id import NO_MODEL, ModelId
+from line_inspector.workers.received import Received
+from line_inspector.workers.wanted_model import WantedModel
+from stations.inference import load_engine
+
+KEEP_OLD_MODEL_NS = 60_000_000_000  # frames that were sent before a swap want the model of then
+
+
+def serve(station: runtime.Station, arguments: argparse.Namespace) -> None:
+    """Runs until told to stop."""
+    line, name = station.line, arguments.worker
+    settings = _settings(line, name)
+    torch.set_num_threads(line.inference.threads)
+    torch.set_num_interop_threads(1)
+    with ExitStack() as stack:
+        if settings.keys and not settings.is_local:
+            stack.enter_context(guarded_by_line_key(zmq.Context.instance(), settings.keys))
+        worker = Worker(station, name, settings)
+        stack.callback(worker.close)
+        for now_ns in station.turns(lambda: 0 if worker.queue else time.monotonic_ns() + 1_000_000_000):
+            worker.turn(now_ns)
+
+
+class Worker:
+    """The queue of frames, the models that they are inspected with, and the door through which they come."""
+
+    def __init__(self, station: runtime.Station, name: str, settings: WorkerSettings) -> None:
+        line = station.line
+        self.queue: list[Request] = []
+        self._station = station
+        self._ring = RingReader()
+        self._engines: OrderedDict[ModelId, Engine] = OrderedDict()  # the newest last, the one before it for a while
+        self._swapped_ns = 0
+        self._door = Door(name, settings, line.sockets_dir, _largest_frame_bytes(line), time.monotonic_ns)
+        self._wanted = WantedModel(line.registry_dir / line.recipe, lambda folder: load_engine(line, folder))
+        station.watch(self._door.socket)
+
+    def turn(self, now_ns: int) -> None:
+        """Takes what has arrived, answers what can no longer be in time, and infers one batch."""
+        self._swap(now_ns)
+        self.queue += self._door.drain(self._reply(next(reversed(self._engines), NO_MODEL)))
+        self._wanted.want(self._door.wanted)
+        self._station.counters["refused"] = self._door.refused
+        if self.queue:
+            self._work(min(self.queue, key=lambda request: request.frame.deadline_ns).model)
+
+    def close(self) -> None:
+        """Lets go of door and thread."""
+        self._door.close()
+        self._wanted.close()
+
+    def _swap(self, now_ns: int) -> None:
+        taken = self._wanted.take()
+        if taken:
+            model, engine = taken
+            self._engines[model] = engine
+            self._engines.move_to_end(model)
+            self._swapped_ns = now_ns
+            self._station.counters["swaps"] += 1
+            self._station.log.info("model %s is in service", engine.version)
+        expired = now_ns - self._swapped_ns > KEEP_OLD_MODEL_NS
+        while len(self._engines) > (1 if expired else 2):
+            self._engines.popitem(last=False)
+
+    def _work(self, model: ModelId) -> None:
+        """One batch of the frames that want this model."""
+        mine = [request for request in self.queue if request.model == model]
+        engine = self._engines.get(model)
+        if engine is None:
+            has = next(reversed(self._engines), NO_MODEL).version
+            reason = Reason.WRONG_MODEL if has else Reason.ENGINE_FAULT
+            taken = self._refuse(mine, reason, f"has model {has or 'none'}, the line wants {model.version}")
+        else:
+            taken = self._infer(mine, model, engine)
+        self.queue = [request for request in self.queue if id(request) not in taken]
+
+    def _infer(self, mine: list[Request], model: ModelId, engine: Engine) -> set[int]:
+        deadlines = [request.frame.deadline_ns for request in mine]
+        choice = choose_batch(deadlines, time.monotonic_ns(), engine.latency_ns, engine.max_batch_size)
+        late = self._refuse([mine[i] for i in choice.skipped], Reason.SKIPPED_LATE, "too late to be inferred")
+        batch = {mine[i].frame.part_id: mine[i] for i in choice.batch}
+        frames = [request.frame for request in batch.values()]
+        for answer in inspect(frames, engine, Received(list(batch.values()), self._ring)) if batch else []:
+            self._answer(batch[answer.part_id], answer, model)
+        return late | {id(mine[i]) for i in choice.batch}
+
+    def _refuse(self, requests: list[Request], reason: Reason, detail: str) -> set[int]:
+        for request in requests:
+            self._answer(request, fault(request.frame, reason, detail), request.model)
+        return {id(request) for request in requests}
+
+    def _answer(self, request: Request, answer: Verdict | Fault, model: ModelId) -> None:
+        self._station.counters["verdicts" if isinstance(answer, Verdict) else "faults"] += 1
+        self._door.answer(request, answer, self._reply(model if model in self._engines else NO_MODEL))
+
+    def _reply(self, model: ModelId) -> Reply:
+        engine = self._engines.get(model)
+        latency_ns = engine.latency_ns(1) if engine else 0
+        return Reply(
+            called_ns=0, model_version=model.version, model_sha256=model.sha256, latency_ns=latency_ns, holds=""
+        )
+
+
+def _settings(line: Line, name: str) -> WorkerSettings:
+    workers = line.inference.workers
+    if name not in workers:
+        known = ", ".join(workers) or "none"
+        raise InputError(f"no worker '{name}' in the line file", f"line {line.line}", f"Known workers: {known}")
+    return workers[name]
+
+
+def _largest_frame_bytes(line: Line) -> int:
+    return max(camera.max_width_px * camera.max_height_px * camera.channels for camera in line.cameras.values())
+
+
+def _worker_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--worker", required=True, help="name of the worker in the line file, inference.workers")
+
+
+if __name__ == "__main__":
+    runtime.main("worker", serve, _worker_option)
