@@ -361,6 +361,11 @@ def views_of(record: PartRecord) -> list[ViewRecord]:
         return []
 
 
+def view_ids(record: PartRecord) -> tuple[str, ...]:
+    """The ids of all views of a part, its own among them."""
+    return tuple(view.part_id for view in views_of(record)) or (record.part_id,)
+
+
 def is_challenge(part_id: str) -> bool:
     """Whether the id is that of a challenge: a picture of a known defect, and no part."""
     return part_id.startswith(CHALLENGE_PREFIX)

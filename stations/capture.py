@@ -4,30 +4,25 @@ import argparse
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
-
-from msgspec.structs import replace
 
 from line_inspector import runtime
 from line_inspector.bus import DRAINED_AT_ONCE
 from line_inspector.cameras import Camera, CameraFault, build_camera
+from line_inspector.cameras.rate_source import RateSource
 from line_inspector.cameras.sight import Sight
 from line_inspector.config import NS_PER_MS, CameraSettings, Line, RateTrigger
 from line_inspector.images import Frame
 from line_inspector.known_defects import KnownDefects
-from line_inspector.messages import Announcement, ChallengeRequest, Fault, FrameReady, Reason, Trigger
+from line_inspector.messages import ChallengeRequest, Fault, FrameReady, Reason, Trigger
 from line_inspector.ring import Geometry, RingOverrun, RingWriter, remove_orphans, slots_needed
 from line_inspector.streams import ANNOUNCEMENTS, CHALLENGES, FAULTS, FRAMES, SHOTS, TRIGGERS
+from line_inspector.tracking.announcer import EARLIEST_TRIGGER_NS, Announcer
 from line_inspector.tracking.belt import NEVER_NS
-from line_inspector.tracking.gaps import Gap, Gaps, Sighting
-from line_inspector.wall_clock import wall_ns
+from line_inspector.tracking.gaps import Sighting
 
 REMEMBERED_PARTS = 100_000
 LAST_ACKNOWLEDGEMENT_NS = 3_000_000_000
 CHALLENGE_SLOTS = 2
-EARLIEST_TRIGGER_NS = 50_000_000  # a source may date a trigger a little ahead
-LATEST_TRIGGER_NS = 20_000_000  # a trigger is on its way for this long at most, or its gap is not known
-FIRST_LOOK_NS = 300_000_000  # by then a trigger that nobody was there to take has been repeated
 
 
 def serve(station: runtime.Station, arguments: argparse.Namespace) -> None:
@@ -40,32 +35,6 @@ def serve(station: runtime.Station, arguments: argparse.Namespace) -> None:
         capture.turn(now_ns)
     capture.hand_over()
     capture.close()
-
-
-class RateSource:
-    """Triggers at a fixed rate, for a line that has none of its own. A tick that was missed is not made up for."""
-
-    def __init__(self, camera: str, settings: RateTrigger) -> None:
-        self._camera = camera
-        self._period_ns = int(1e9 / settings.rate_hz)
-        self._run = f"{wall_ns() // 1_000_000:x}"
-        self._number = 0
-        self._next_ns = time.monotonic_ns()
-
-    def next_ns(self) -> int:
-        """When the next trigger is due."""
-        return self._next_ns
-
-    def due(self, now_ns: int) -> list[Trigger]:
-        """The trigger of this tick, if its time has come."""
-        if now_ns < self._next_ns:
-            return []
-        following_ns = self._next_ns + self._period_ns
-        self._next_ns = following_ns if following_ns > now_ns else now_ns + self._period_ns
-        self._number += 1
-        return [
-            Trigger(part_id=f"{self._camera}-{self._run}-{self._number:06d}", camera=self._camera, trigger_ns=now_ns)
-        ]
 
 
 class Capture:
@@ -82,19 +51,18 @@ class Capture:
         remove_orphans(station.line.ring_owner, station.line.cameras)
         self._ring = RingWriter(station.line.ring_owner, name, ring_geometry(station.line, name))
         self._triggers = station.bus.acked_receiver(TRIGGERS, Trigger, name)
-        self._announcements = station.bus.acked_sender(ANNOUNCEMENTS, f"capture.{name}")
+        announcements = station.bus.acked_sender(ANNOUNCEMENTS, f"capture.{name}")
         self._frames = station.bus.sender(FRAMES)
         self._shots = station.bus.sender(SHOTS)
         self._faults = station.bus.sender(FAULTS)
-        self._gaps = new_gaps(station.line, name, time.monotonic_ns())
-        self._announced: OrderedDict[str, Announcement] = OrderedDict()  # those that decision has not acknowledged
+        self._announcer = Announcer(announcements, station.line, name, time.monotonic_ns())
         self._challenges = station.bus.receiver(CHALLENGES, ChallengeRequest, name)
         folder = station.line.known_defects_dir(name)
         self._known_defects = KnownDefects(folder) if folder and folder.is_dir() else None
         self._waiting: dict[str, bytes] = {}  # part id -> who sent its trigger, until decision acknowledges
         self._done: OrderedDict[str, None] = OrderedDict()
         station.watch(self._triggers.socket)
-        station.watch(self._announcements.socket)
+        station.watch(announcements.socket)
         station.watch(self._challenges.socket)
 
     def turn(self, now_ns: int) -> None:
@@ -109,40 +77,36 @@ class Capture:
                 arrived.append(trigger)
         self.take(arrived)
         if len(drained) < DRAINED_AT_ONCE:  # otherwise more may be waiting
-            self._watched(now_ns - LATEST_TRIGGER_NS)
+            self._announcer.watched(now_ns)
         for request in self._challenges.drain():
             if not arrived:  # parts come first; decision asks again
                 self._challenge(request)
         self._settle(now_ns)
-        self._station.counters["refused"] = (
-            self._triggers.refused + self._announcements.refused + self._challenges.refused
-        )
+        self._station.counters["refused"] = self._triggers.refused + self._announcer.refused + self._challenges.refused
 
     def next_ns(self) -> int:
         """When a gap must be told of."""
-        next_ns = self._gaps.next_ns
-        return NEVER_NS if next_ns is None else next_ns + LATEST_TRIGGER_NS
+        return self._announcer.next_ns()
 
     def hand_over(self) -> None:
         """Waits, on the way out, until decision has every announced part on record; nobody else would repeat them."""
         end_ns = time.monotonic_ns() + LAST_ACKNOWLEDGEMENT_NS
-        while len(self._announcements) and (now_ns := time.monotonic_ns()) < end_ns:
+        while len(self._announcer) and (now_ns := time.monotonic_ns()) < end_ns:
             self._settle(now_ns)
             time.sleep(0.005)
-        if len(self._announcements):
-            self._station.log.warning("%d parts were not acknowledged by decision", len(self._announcements))
+        if len(self._announcer):
+            self._station.log.warning("%d parts were not acknowledged by decision", len(self._announcer))
 
     def take(self, triggers: Sequence[Trigger]) -> None:
         """Announces every part, then shoots them; whatever goes wrong after that is a fault with a name.
 
         A slow shot then delays the shots after it, but not their announcements.
         """
-        sightings = [self._announce(trigger) for trigger in triggers]
+        self._station.counters["triggers"] += len(triggers)
+        sightings = [self._announcer.announce(trigger) for trigger in triggers]
         for trigger, sighting in zip(triggers, sightings, strict=True):
             if sighting.double:
-                after_ms = (trigger.trigger_ns - sighting.gap.from_ns) / NS_PER_MS
-                detail = f"{after_ms:.1f} ms after the last one, within a part's length"
-                self._fault(trigger.part_id, Reason.DOUBLE_TRIGGER, detail)
+                self._fault(trigger.part_id, Reason.DOUBLE_TRIGGER, _doubled(trigger, sighting))
             else:
                 self._shoot(trigger)
 
@@ -151,55 +115,14 @@ class Capture:
         self._camera.close()
         self._ring.close()
 
-    def _announce(self, trigger: Trigger) -> Sighting:
-        now_ns, line = time.monotonic_ns(), self._station.line
-        self._station.counters["triggers"] += 1
-        sighting = self._gaps.trigger(trigger.part_id, min(trigger.trigger_ns, now_ns + EARLIEST_TRIGGER_NS))
-        announcement = Announcement(
-            part_id=trigger.part_id,
-            camera=self._name,
-            trigger_ns=trigger.trigger_ns,
-            trigger_wall_ns=wall_ns() - (now_ns - trigger.trigger_ns),
-            deadline_ns=trigger.trigger_ns + line.deadline_ns(self._name),
-            gate_ns=trigger.trigger_ns + line.travel_ns(self._name),
-            **_told(sighting.gap),
-        )
-        self._announced[trigger.part_id] = announcement
-        self._announcements.send(trigger.part_id, announcement)
-        for gap in sighting.ended:
-            self._tell(gap)
-        return sighting
-
-    def _watched(self, until_ns: int) -> None:
-        """No trigger older than that is still on its way: decision hears how far behind the last part the next is."""
-        gap = self._gaps.watched(until_ns)
-        if gap and not (self._tell(gap) and self._station.line.belt.encoder):
-            self._gaps.enough()  # it is decided; or the belt is steady, and the gap wide enough now
-
-    def _tell(self, gap: Gap) -> bool:
-        """Announces the part once more, with what is known of its gap by now; False when that is of no more use."""
-        told = self._announced.get(gap.part_id)
-        if told is None:
-            return False
-        self._announced[gap.part_id] = told = replace(told, **_told(gap))
-        return self._announcements.renew(gap.part_id, told)
-
     def _challenge(self, request: ChallengeRequest) -> None:
         """Puts a known defect in as if the camera had shot it now; it is announced, but is no part."""
-        now_ns, line = time.monotonic_ns(), self._station.line
+        now_ns = time.monotonic_ns()
         frame = self._known_defects.frame(request.frame) if self._known_defects else None
         if now_ns > request.expires_ns:
             return
         self._station.counters["challenges"] += 1
-        announcement = Announcement(
-            part_id=request.part_id,
-            camera=self._name,
-            trigger_ns=now_ns,
-            trigger_wall_ns=wall_ns(),
-            deadline_ns=now_ns + line.deadline_ns(self._name),
-            gate_ns=now_ns + line.travel_ns(self._name),
-        )
-        self._announcements.send(request.part_id, announcement)
+        announcement = self._announcer.challenge(request.part_id, now_ns)
         if frame is None:
             self._fault(request.part_id, Reason.NO_FRAME, f"there is no known defect {request.frame}")
         else:
@@ -233,10 +156,10 @@ class Capture:
         return True
 
     def _settle(self, now_ns: int) -> None:
-        for part_id in self._announcements.acknowledged():
+        for part_id in self._announcer.acknowledged():
             self._remember(part_id)
-        self._announcements.resend(now_ns)
-        self._station.counters["unacknowledged"] = len(self._announcements)
+        self._announcer.resend(now_ns)
+        self._station.counters["unacknowledged"] = len(self._announcer)
 
     def _deliver(self, part_id: str, frame: Frame, deadline_ns: int, captured_ns: int) -> None:
         wrong = self._wrong_size(frame)
@@ -271,7 +194,6 @@ class Capture:
         self._faults.send(Fault(part_id=part_id, camera=self._name, reason=reason, detail=detail))
 
     def _remember(self, part_id: str) -> None:
-        self._announced.pop(part_id, None)
         self._done[part_id] = None
         if len(self._done) > REMEMBERED_PARTS:
             self._done.popitem(last=False)
@@ -280,14 +202,9 @@ class Capture:
             self._triggers.acknowledge(sender, part_id)
 
 
-def new_gaps(line: Line, name: str, now_ns: int) -> Gaps:
-    """For a camera whose sockets are there from now on."""
-    double_ns = int(line.cameras[name].part_length_mm / line.belt.speed_mm_s * 1e9)
-    return Gaps(now_ns + FIRST_LOOK_NS, int(line.decision.gate.window_ms * NS_PER_MS) + 1, double_ns)
-
-
-def _told(gap: Gap) -> dict[str, Any]:
-    return {"free_from_ns": gap.from_ns, "free_until_ns": gap.until_ns, "followed": gap.followed}
+def _doubled(trigger: Trigger, sighting: Sighting) -> str:
+    after_ms = (trigger.trigger_ns - sighting.gap.from_ns) / NS_PER_MS
+    return f"{after_ms:.1f} ms after the last one, within a part's length"
 
 
 def ring_geometry(line: Line, name: str) -> Geometry:

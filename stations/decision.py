@@ -2,7 +2,6 @@
 
 import argparse
 import time
-from collections import OrderedDict
 
 from msgspec.structs import replace
 
@@ -11,10 +10,10 @@ from line_inspector.actuators import build_gate
 from line_inspector.alarms.challenge_desk import ChallengeDesk
 from line_inspector.alarms.desk import AlarmDesk
 from line_inspector.alarms.watch import Conditions
-from line_inspector.config import NS_PER_MS, GateSettings
 from line_inspector.decision.liveness import Liveness
 from line_inspector.decision.parts import Decision, PartBook
 from line_inspector.decision.receipts import Receipts
+from line_inspector.decision.slots import Slots, result_of
 from line_inspector.messages import (
     Announcement,
     Encoder,
@@ -23,11 +22,9 @@ from line_inspector.messages import (
     Health,
     PartRecord,
     Reason,
-    Result,
-    SlotRef,
     Verdict,
     is_challenge,
-    views_of,
+    view_ids,
 )
 from line_inspector.records.archive import Archive
 from line_inspector.records.journal import Journal
@@ -45,7 +42,6 @@ LAST_IMAGES_S = 2.0
 LAST_SWEEP_S = 0.5
 LAST_COMMIT_S = 3.0
 ORPHAN_GRACE_S = 4.0  # capture, as it leaves, waits 3 s for the acknowledgement of its last parts
-REMEMBERED_SLOTS = 4096
 
 
 def serve(station: runtime.Station, _arguments: argparse.Namespace) -> None:
@@ -86,10 +82,10 @@ class DecisionStation:
         self._retention = Retention(line.archive_dir, line.ledger_url, line.records)
         longest_ns = max(line.deadline_ns(camera) for camera in line.cameras)
         recovered = self._journal.recovered
-        self._views = {record.part_id: _ids(record) for record in recovered if record.views}
-        decided = [part_id for record in recovered for part_id in _ids(record)]
+        self._views = {record.part_id: view_ids(record) for record in recovered if record.views}
+        decided = [part_id for record in recovered for part_id in view_ids(record)]
         self._belt = EncodedBelt(line.belt.ns_per_count, ENCODER.dead_after_ns) if line.belt.encoder else TimedBelt()
-        self._book = PartBook(reach_of(line.decision.gate), longest_ns, now_ns, decided, self._belt, line.lanes)
+        self._book = PartBook(Reach.of(line.decision.gate), longest_ns, now_ns, decided, self._belt, line.lanes)
         self._receipts = Receipts(keep_ns=longest_ns)
         self._worker = Liveness(HEALTH, now_ns)
         self._gate = build_gate(line.decision.gate, bus, line.cameras)
@@ -98,7 +94,7 @@ class DecisionStation:
         self._challenges = ChallengeDesk(line, bus, self._alarms, now_ns)
         self._announcements = bus.acked_receiver(ANNOUNCEMENTS, Announcement)
         self._shots = bus.receiver(SHOTS, FrameReady)
-        self._slots: OrderedDict[str, SlotRef] = OrderedDict()
+        self._slots = Slots()
         self._verdicts = bus.receiver(VERDICTS, Verdict)
         self._faults = bus.receiver(FAULTS, Fault)
         self._health = bus.subscriber(HEALTH, Health, ("inference",))
@@ -128,7 +124,7 @@ class DecisionStation:
             self._station.counters["recalls"] += 1
             self._gate.recall()
         for shot in self._shots.drain():
-            self._note_slot(shot)
+            self._slots.note(shot)
         for verdict in self._verdicts.drain():
             if is_challenge(verdict.part_id):
                 self._challenges.answered(verdict, time.monotonic_ns())
@@ -183,23 +179,17 @@ class DecisionStation:
             record = self._journaled(self._passable(decision.record))
             if record.accepted:
                 self._gate.accept(record.part_id, record.camera, decision.window_start_ns, decision.window_end_ns)
-            noted = {part_id: self._slots.pop(part_id, None) for part_id in decision.views}.get(decision.shown)
+            noted = self._slots.take(decision.views, decision.shown)
             if record.views:
                 self._views[record.part_id] = decision.views
             verdict = decision.verdict
             slot, heat = (verdict.slot, verdict.heat) if verdict else (noted, b"")
-            self._results.send(_result(record, verdict, slot))
+            self._results.send(result_of(record, verdict, slot))
             self._ledger.submit(record)
             self._archive.offer(record, slot, heat)
             self._tally(record)
             self._alarms.decided(record)
             self._challenges.decided(record)
-
-    def _note_slot(self, shot: FrameReady) -> None:
-        """Remembers where the part's picture lies, for archive and overlay; deciding does not need it."""
-        self._slots[shot.part_id] = shot.slot
-        if len(self._slots) > REMEMBERED_SLOTS:
-            self._slots.popitem(last=False)
 
     def _conditions(self, now_ns: int) -> Conditions:
         return Conditions(
@@ -264,35 +254,8 @@ class DecisionStation:
             + self._faults.refused
             + self._health.refused
             + self._alarms.refused
+            + (self._encoder.refused if self._encoder else 0)
         )
-
-
-def _ids(record: PartRecord) -> tuple[str, ...]:
-    """The ids of all views of a part, its own among them."""
-    return tuple(view.part_id for view in views_of(record)) or (record.part_id,)
-
-
-def reach_of(gate: GateSettings) -> Reach:
-    """What this gate can do with a window."""
-    return Reach(int(gate.window_ms * NS_PER_MS) // 2, int(gate.least_window_ms * NS_PER_MS) // 2)
-
-
-def _result(record: PartRecord, verdict: Verdict | None, slot: SlotRef | None) -> Result:
-    return Result(
-        part_id=record.part_id,
-        camera=record.camera,
-        accepted=record.accepted,
-        reason=record.reason,
-        score=record.score,
-        threshold=record.threshold,
-        pixel_threshold=verdict.pixel_threshold if verdict else None,
-        model_version=record.model_version,
-        slot=slot,
-        heat=verdict.heat if verdict else b"",
-        trigger_wall_ns=record.trigger_wall_ns,
-        trigger_ns=record.trigger_ns,
-        decided_ns=record.decided_ns,
-    )
 
 
 if __name__ == "__main__":

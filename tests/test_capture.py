@@ -9,6 +9,7 @@ import pytest
 from pictures import save_picture
 
 from line_inspector.cameras import CameraFault
+from line_inspector.cameras.rate_source import RateSource
 from line_inspector.config import RateTrigger
 from line_inspector.images import Frame
 from line_inspector.line_file import parse_line
@@ -16,7 +17,7 @@ from line_inspector.messages import Announcement, ChallengeRequest, Fault, Frame
 from line_inspector.ring import RingReader
 from line_inspector.runtime import Station, StopFlag
 from line_inspector.streams import ANNOUNCEMENTS, CHALLENGES, FAULTS, FRAMES, SHOTS, TRIGGERS
-from stations.capture import Capture, RateSource
+from stations.capture import Capture
 
 LINE = {
     "line": "capture",

@@ -104,8 +104,8 @@ WORKER_DOWN = Alarm(
     False,
     Subject.LINE,
     "inference is silent, or no worker has the line's model, so that every part is rejected",
-    "Wait 10 s for its restart; if it does not come back, restart the line and call maintenance. Look for workers on other"
-    " hosts, and for their copy of the model, as docs/remote.md says.",
+    "Wait 10 s for its restart; if it does not come back, restart the line and call maintenance. Look for workers"
+    " on other hosts, and for their copy of the model, as docs/remote.md says.",
 )
 LEDGER_DOWN = Alarm(
     "ledger_down",

@@ -59,8 +59,8 @@ that a part right behind it is still in time; capture lets parts go first. Witho
 - *unanswered*: rejected for another reason, such as a worker that died meanwhile. Accepting stops
   (`challenge_unanswered`) until the repetition passes; nobody needs to acknowledge.
 
-Of several workers (docs/remote.md) one is given the challenge, as with any part. Of the others it shows nothing but what
-each verdict carries: that they run the same model, by its hash.
+Of several workers (docs/remote.md) one is given the challenge, as with any part. Of the others it shows nothing but
+what each verdict carries: that they run the same model, by its hash.
 
 A challenge under way when decision dies is forgotten, since the next one begins with another.
 

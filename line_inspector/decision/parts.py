@@ -1,16 +1,16 @@
 """The parts between announcement and gate: each gets exactly one decision, at the latest at its deadline."""
 
 import heapq
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from itertools import count
 
 from line_inspector.decision.decided import Decision, record_of
 from line_inspector.decision.open_part import OpenPart, View
 from line_inspector.decision.policy import Finding, announced_late, blame, judge
+from line_inspector.decision.windows import Windows
 from line_inspector.messages import Announcement, Fault, Reason, Verdict
 from line_inspector.tracking.belt import NEVER_NS, Belt, TimedBelt
-from line_inspector.tracking.release import Release, Releases
 from line_inspector.tracking.window import Reach, Span
 
 __all__ = ["NEVER_NS", "Decision", "PartBook"]
@@ -20,7 +20,6 @@ WAKE_BEFORE_NS = (
 )
 RELEASE_BEFORE_NS = 10_000_000  # an accept that is held for the belt's sake must not be lost to a late wake
 REMEMBERED_PARTS = 100_000
-REMEMBERED_WINDOWS = 64  # of accepted parts, for each lane
 HELD_ANSWERS = 4_096
 AWAY_NS = 100_000_000  # the station turns at least every 50 ms; after a longer gap it was frozen, not idle
 
@@ -57,9 +56,7 @@ class PartBook:
         self._deadlines: list[tuple[int, int, OpenPart]] = []
         self._numbers = count()
         self._held: OrderedDict[str, tuple[Verdict | Fault, int]] = OrderedDict()
-        self._accepted: dict[str, deque[Span]] = {}
-        self._releases = Releases(reach.least_half_ns)
-        self._trespassed = False
+        self._windows = Windows(reach, self._belt)
         self._uncommitted = set(decided)
         self._committed: OrderedDict[str, None] = OrderedDict()
 
@@ -132,12 +129,11 @@ class PartBook:
 
         Then the gate must take all accepts back; true once for the same accepts.
         """
-        trespassed, self._trespassed = self._trespassed, False
-        return trespassed or (not self._belt.steady and self._releases.endangered(self._belt, now_ns))
+        return self._windows.endangered(now_ns)
 
     def derailed(self, now_ns: int) -> list[Decision]:
         """Rejects every part that still waits: the belt's places mean something else from now on."""
-        self._accepted.clear()
+        self._windows.forget()
         return self.abandon(now_ns, Finding(Reason.BELT_UNKNOWN, "the encoder counts anew"))
 
     def next_deadline_ns(self) -> int:
@@ -190,18 +186,12 @@ class PartBook:
         waiting = [part for part in self._open.values() if joined and part.takes(view, 2 * self._reach.least_half_ns)]
         part = min(waiting, key=lambda part: part.offset(view)) if waiting else OpenPart(cameras)
         part.views[camera] = view
-        self._trespassed |= self._lies_in_a_window(view, part.lane, now_ns)
+        self._windows.announced(view, part.lane, now_ns)
         self._open[view.announcement.part_id] = part
         if view.place is not None:
             early_ns = WAKE_BEFORE_NS if self._belt.steady else RELEASE_BEFORE_NS
             heapq.heappush(self._deadlines, (view.deadline_place - early_ns, next(self._numbers), part))
         return part
-
-    def _lies_in_a_window(self, view: View, lane: str, now_ns: int) -> bool:
-        if view.place is None:
-            return False
-        given = [span for span in self._accepted.get(lane, ()) if span.start <= view.place <= span.end]
-        return any(self._belt.when(span.end) >= now_ns for span in given)
 
     @staticmethod
     def _view(part: OpenPart, part_id: str) -> View:
@@ -229,31 +219,8 @@ class PartBook:
         view, finding = part.conclusion(worker_down)
         window = None
         if finding.reason is Reason.GOOD:
-            window, finding = self._window(part, now_ns)
+            window, finding = self._windows.find(part, now_ns)
         return self._decided(part, view, finding, now_ns, window)
-
-    def _window(self, part: OpenPart, now_ns: int) -> tuple[Span | None, Finding]:
-        """The window of a part that every view calls good, or why it has none."""
-        unknown = self._belt.unknown(now_ns)
-        if unknown:
-            return None, Finding(Reason.BELT_UNKNOWN, unknown)
-        for view in part.views.values():
-            view.told(view.announcement, self._belt)
-        if any(now_ns >= view.dated(self._belt).deadline_ns for view in part.views.values()):
-            return None, Finding(Reason.NO_VERDICT, "its accept came too late for the gate")
-        window = None
-        for view in part.views.values():
-            narrow, own = view.narrow(self._reach), view.window(self._reach)
-            if narrow or own is None:
-                return None, narrow or Finding(Reason.GAP_UNKNOWN)
-            window = own.shared_with(window) if window else own
-        assert window is not None
-        places = [view.place for view in part.views.values() if view.place is not None]
-        for other in self._accepted.get(part.lane, ()):
-            window = window.apart_from(other, min(places))
-        if not window.reaches_around(places, self._reach.least_half_ns):
-            return None, Finding(Reason.TOUCHING, "another part is too near for a window of its own")
-        return window, Finding(Reason.GOOD)
 
     def _decided(self, part: OpenPart, view: View, finding: Finding, now_ns: int, window: Span | None) -> Decision:
         views = tuple(seen.announcement.part_id for seen in part.views.values())
@@ -263,10 +230,7 @@ class PartBook:
         dated = part.leading.dated(self._belt)
         start_ns, end_ns = dated.gate_ns - self._reach.half_ns, dated.gate_ns + self._reach.half_ns
         if window:
-            self._accepted.setdefault(part.lane, deque(maxlen=REMEMBERED_WINDOWS)).append(window)
-            start_ns, end_ns = self._belt.when(window.start), self._belt.when(window.end)
-            if not self._belt.steady:
-                self._releases.add(Release(start_ns, end_ns, *part.free()))
+            start_ns, end_ns = self._windows.give(part, window)
         return Decision(
             record=record_of(part, view, dated, finding, now_ns),
             window_start_ns=start_ns,

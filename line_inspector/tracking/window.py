@@ -7,6 +7,8 @@ the gate.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from line_inspector.config import NS_PER_MS, GateSettings
+
 
 @dataclass(frozen=True)
 class Reach:
@@ -14,6 +16,11 @@ class Reach:
 
     half_ns: int
     least_half_ns: int
+
+    @classmethod
+    def of(cls, gate: GateSettings) -> "Reach":
+        """Of the gate in the line file."""
+        return cls(int(gate.window_ms * NS_PER_MS) // 2, int(gate.least_window_ms * NS_PER_MS) // 2)
 
 
 @dataclass(frozen=True)
