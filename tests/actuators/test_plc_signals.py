@@ -49,4 +49,4 @@ def test_cleared_or_filled_memory_is_no_accept() -> None:
 
 def test_the_high_word_comes_first() -> None:
     registers = to_registers(FROM_PLC, Inputs(session=1, clock_ms=0x12345678, acknowledge=2, mode=3))
-    assert registers == [1, 0x1234, 0x5678, 2, 3]
+    assert registers == [1, 0x1234, 0x5678, 2, 3, 0, 0]
