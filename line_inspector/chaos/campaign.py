@@ -99,7 +99,7 @@ class Campaign:
             seen = supervisor.alive.get(item.name)
             if "#" not in item.name and (seen is None or seen.sent_ns <= since_ns):
                 return False
-            if item.kind == "inference" and not (item.running and now_s - item.started_s > WORKER_READY_S):
+            if item.kind in ("inference", "worker") and not (item.running and now_s - item.started_s > WORKER_READY_S):
                 return False
         return True
 

@@ -14,9 +14,12 @@ from line_inspector.chaos.victim import Victim
 from line_inspector.config import Line
 from line_inspector.messages import (
     AcceptPart,
+    AlarmAcknowledgement,
     Announcement,
+    ChallengeRequest,
     Fault,
     FrameReady,
+    LoopBack,
     MalformedMessage,
     Message,
     Reason,
@@ -24,7 +27,19 @@ from line_inspector.messages import (
     Trigger,
     Verdict,
 )
-from line_inspector.streams import ACCEPTS, ANNOUNCEMENTS, FAULTS, FRAMES, SHOTS, TRIGGERS, VERDICTS, Stream
+from line_inspector.streams import (
+    ACCEPTS,
+    ACKNOWLEDGEMENTS,
+    ANNOUNCEMENTS,
+    CHALLENGES,
+    FAULTS,
+    FRAMES,
+    LOOP_BACK,
+    SHOTS,
+    TRIGGERS,
+    VERDICTS,
+    Stream,
+)
 
 PERIOD_S = 0.005
 FULL_DAMAGE = 8  # bytes that are changed at most in an otherwise whole message
@@ -41,6 +56,9 @@ EXAMPLES: dict[type[Message], Message] = {
     ),
     Fault: Fault(part_id="chaos", camera="chaos", reason=Reason.GOOD, detail=""),
     AcceptPart: AcceptPart(part_id="chaos", camera="chaos", window_start_ns=0, window_end_ns=2**62),
+    AlarmAcknowledgement: AlarmAcknowledgement(name="rejects_in_row", subject="chaos", who="chaos"),
+    ChallengeRequest: ChallengeRequest(part_id="challenge:chaos", camera="chaos", frame="chaos", expires_ns=2**62),
+    LoopBack: LoopBack(part_id="challenge:chaos", camera="chaos", gate_ns=3),
 }  # fmt: skip
 
 
@@ -54,9 +72,9 @@ class CorruptMessages:
     def __init__(self, victim: Victim) -> None:
         self._rng = victim.rng
         self._targets = [
-            *_sockets(victim.line, (ANNOUNCEMENTS, FRAMES, SHOTS, VERDICTS, FAULTS), ("",)),
-            *_sockets(victim.line, (TRIGGERS,), tuple(victim.line.cameras)),
-            *_sockets(victim.world, (ACCEPTS,), ("",)),
+            *_sockets(victim.line, (ANNOUNCEMENTS, FRAMES, SHOTS, VERDICTS, FAULTS, ACKNOWLEDGEMENTS), ("",)),
+            *_sockets(victim.line, (TRIGGERS, CHALLENGES), tuple(victim.line.cameras)),
+            *_sockets(victim.world, (ACCEPTS, LOOP_BACK), ("",)),
         ]
         self._repeater: Repeater | None = None
 

@@ -20,9 +20,10 @@ class StallEngine:
         self._repeater: Repeater | None = None
 
     def inject(self) -> str:
-        self._item = self._victim.serving("inference")
+        station = self._victim.one_of("worker" if self._victim.line.inference.workers else "inference")
+        self._item = self._victim.serving(station)
         if not self._item:
-            raise NotPossible("inference is not alive")
+            raise NotPossible(f"{station} is not alive")
         self._repeater = Repeater(self._stall, SLICE_S)
         return f"{1000 * SLICE_S:.0f} ms slices, 100 to 500 ms apart"
 

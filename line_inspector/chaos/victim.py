@@ -4,6 +4,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
+from line_inspector.chaos.fault import NotPossible
 from line_inspector.chaos.small_disk import SmallDisk
 from line_inspector.chaos.wire import Wire
 from line_inspector.config import Line
@@ -37,6 +38,8 @@ class Victim:
         return None
 
     def one_of(self, kind: str) -> str:
-        """A station of this kind: its name, or that of one camera's."""
+        """A station of this kind: its name, or that of one camera's or worker's. Raises NotPossible."""
         names = sorted({item.name.partition("#")[0] for item in self.supervisor.processes if item.kind == kind})
+        if not names:
+            raise NotPossible(f"this line has no {kind}")
         return self.rng.choice(names)

@@ -18,9 +18,11 @@ from line_inspector import messages, wall_clock
 from line_inspector.chaos.campaign import _rounds
 from line_inspector.chaos.catalogue import CATALOGUE, chosen
 from line_inspector.chaos.corrupt_messages import EXAMPLES, malformed
+from line_inspector.chaos.fault import NotPossible
 from line_inspector.chaos.jump_clock import set_clock_offset
 from line_inspector.chaos.lock_database import LockDatabase
 from line_inspector.chaos.scratch_line import scratch_line, stands_in, world_line, write_line
+from line_inspector.chaos.victim import Victim
 from line_inspector.errors import InputError
 from line_inspector.line_file import parse_line, read_line_file
 from line_inspector.messages import MalformedMessage
@@ -33,6 +35,16 @@ CONFIG = Path(__file__).parents[2] / "config"
 
 def test_every_station_is_killed_and_frozen() -> None:
     assert {f"{deed}_{kind.name}" for deed in ("kill", "freeze") for kind in STATIONS} < CATALOGUE.keys()
+
+
+@pytest.mark.parametrize("name", ["kill_worker", "freeze_worker"])
+def test_what_a_line_does_not_have_cannot_be_hurt(name: str) -> None:
+    names = ("inference", "capture.top")
+    supervisor = SimpleNamespace(processes=[SimpleNamespace(name=n, kind=n.partition(".")[0]) for n in names], alive={})
+    nobody = Victim(None, None, supervisor, [], (), Path(), Path(), None, random.Random(1))  # type: ignore[arg-type]
+    with pytest.raises(NotPossible, match="no worker"):
+        CATALOGUE[name].build(nobody).inject()
+    assert nobody.one_of("capture") == "capture.top"
 
 
 def test_the_table_in_the_docs_is_that_of_the_code() -> None:
