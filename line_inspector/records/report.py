@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from line_inspector.messages import ChallengeOutcome, ChallengeRecord, PartRecord, Reason
+from line_inspector.messages import ChallengeOutcome, ChallengeRecord, PartRecord, Reason, views_of
 
 # name of a hop: the fields of PartRecord between which it lies
 HOPS = {
@@ -82,7 +82,9 @@ def report(records: Iterable[PartRecord]) -> Report:
     first_wall_ns: int | None = None
     last_wall_ns: int | None = None
     for record in records:
-        numbering.saw(record.part_id)
+        views = views_of(record)
+        for part_id in [view.part_id for view in views] or [record.part_id]:
+            numbering.saw(part_id)
         accepted += record.accepted
         misnamed += record.accepted is not (record.reason is Reason.GOOD)
         late += record.decided_ns > record.deadline_ns
@@ -95,6 +97,8 @@ def report(records: Iterable[PartRecord]) -> Report:
             reasons[record.reason.value] += 1
         for name, (start, end) in HOPS.items():
             start_ns, end_ns = getattr(record, start), getattr(record, end)
+            if views and start == "trigger_ns":  # the times are those of the view that decided, on its own trigger
+                start_ns = next((v.trigger_ns for v in views if v.captured_ns == record.captured_ns), start_ns)
             if start_ns is not None and end_ns is not None:
                 hops[name].append(end_ns - start_ns)
     return Report(

@@ -3,11 +3,12 @@
 from datetime import datetime
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from line_inspector.messages import Reason
+from line_inspector.messages import Reason, ViewRecord
 from line_inspector.records.report import HOPS, Latency, report
 from line_inspector.records.shift import shift_period
 from line_inspector.records.timeline import MOST_SPANS, span_width_ns, timeline
@@ -70,6 +71,28 @@ def test_numbers_that_no_row_has_are_counted_within_each_run(make_record, number
     records = [make_record(f"top-{run}-{i:06d}") for run in ("a", "b") for i in numbers]
     expected = 2 * (max(numbers) - min(numbers) + 1 - len(numbers))
     assert report([*records, make_record("plain"), make_record("x-y")]).missing_numbers == expected
+
+
+def test_a_part_that_several_cameras_see_is_counted_once_and_timed_from_the_deciding_trigger(make_record):
+    """The other camera stands before the first one: its picture is older than the part's own trigger."""
+    told = make_record("p")
+
+    def seen(number, cameras):
+        views = [
+            ViewRecord(
+                part_id=f"{camera}-a-{number}", camera=camera, trigger_ns=told.trigger_ns - earlier_ns,
+                captured_ns=told.captured_ns - earlier_ns, verdict_ns=None, reason="good", detail="", score=None,
+                threshold=None, model_version="", fingerprint=None,
+            )
+            for camera, earlier_ns in cameras
+        ]  # fmt: skip
+        text = msgspec.json.encode(views).decode()
+        return make_record(views[0].part_id, views=text, captured_ns=views[-1].captured_ns)
+
+    both, alone = [("top", 0), ("side", 60 * MS)], [("side", 60 * MS)]
+    found = report([seen(1, both), seen(2, alone), seen(3, both)])
+    assert (found.triggers, found.missing_numbers) == (3, 1), "top has missed the second"
+    assert found.latency_ms["trigger_to_capture"] == Latency(3, 4.0, 4.0, 4.0, 4.0)
 
 
 @given(st.lists(st.integers(0, 10**15), min_size=1))
