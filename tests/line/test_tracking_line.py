@@ -32,13 +32,12 @@ TROUBLE = {"touching_share": 0.15, "touching_mm": 4, "gap_share": 0.05, "double_
 
 
 def painted_parts(folder: Path) -> Path:
-    """A data set of grey pictures: dark for good parts, bright for defective ones, no two alike."""
-    for kind, grey in (("good", 20), ("dent", 220)):
+    """A data set of striped pictures: dark for good parts, bright for defective ones, no two alike."""
+    stripes = np.tile(np.arange(8, dtype=np.uint8).repeat(8)[:, None, None], (1, 64, 3))  # one grey would be blindness
+    for kind, grey in (("good", 20), ("dent", 210)):
         (folder / "test" / kind).mkdir(parents=True)
         for number in range(30):
-            cv2.imwrite(
-                str(folder / "test" / kind / f"{number:03d}.png"), np.full((64, 64, 3), grey + number, np.uint8)
-            )
+            cv2.imwrite(str(folder / "test" / kind / f"{number:03d}.png"), stripes + np.uint8(grey + number))
     return folder
 
 
