@@ -73,12 +73,12 @@ def test_the_map_is_what_was_learned_and_what_was_measured(most: float, added: f
 def test_the_map_is_shared_among_places_that_look_alike() -> None:
     torch.manual_seed(0)
     model = ADPS(replace(TINY, sigma_px=0.0, likeness=0.0)).eval()
+    assert model.novelty is not None
+    model.novelty.scales[0].mean.fill_(10.0)
     images = model.normalise(torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8))
     with torch.inference_mode():
         alone = model.anomaly_map(images).logit()
-        model.architecture = replace(model.architecture, likeness=100.0)
-        assert model.novelty is not None
-        model.novelty.scales[0].mean.fill_(1e6)  # so that everything is alike
+        model.architecture = replace(model.architecture, likeness=100.0)  # with which everything is alike
         shared = model.anomaly_map(images).logit()
-    coarse_alone, coarse_shared = (torch.nn.functional.avg_pool2d(map_, 8) for map_ in (alone, shared))
-    assert coarse_shared.std() < 0.5 * coarse_alone.std()
+    coarse_alone, coarse_shared = (torch.nn.functional.avg_pool2d(logits, 8) for logits in (alone, shared))
+    assert coarse_shared.std() < 0.6 * coarse_alone.std()
