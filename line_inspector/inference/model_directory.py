@@ -132,7 +132,7 @@ def read_model_directory(path: Path) -> tuple[ADPS, Manifest]:
 
 
 # What a model has that was written before there were these options.
-NOT_YET_THERE = {"context_stride": 0, "prototypes": 0, "novelty": 0, "novelty_logits": 0.0, "novelty_likeness": 0.0}
+NOT_YET_THERE = {"context_stride": 0, "prototypes": 0, "novelty": 0, "novelty_logits": 0.0, "likeness": 0.0}
 
 
 def read_architecture(manifest: Manifest) -> Architecture:

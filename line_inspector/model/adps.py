@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from line_inspector.model.architecture import Architecture as Architecture
 from line_inspector.model.backbones import Backbone
 from line_inspector.model.comparison import build_comparison, build_context, distance_logits
-from line_inspector.model.novelty import Novelty, beside, whole
+from line_inspector.model.novelty import Novelty, as_logits, beside, whole
 from line_inspector.model.segmentation import PostSegmentation
 from line_inspector.model.student import PatchStudent
 
@@ -123,17 +123,17 @@ class ADPS(nn.Module):
         """Normalised (B, 3, H, W) -> (B, H, W), 0..1: probability of an anomaly, smoothed. Its maximum is the score.
 
         The segmentation has learned from forgeries, and the novelty knows none, so what each says counts by itself: the
-        logit of an anomaly is the sum of both.
+        logit of an anomaly is the sum of both, shared among places that look alike.
         """
         with torch.no_grad():
             stages: list[Tensor] = self.teacher(images)
         logits, _, _, novelty = self._answer(images, stages)
         anomaly = logits[:, 1:] - logits[:, :1]
-        if self.novelty is not None and novelty is not None and self.architecture.novelty_logits:
-            likeness = self.architecture.novelty_likeness
-            evidence = self.novelty.evidence(stages, novelty, self.architecture.novelty_logits, likeness)
+        if self.novelty is not None and novelty is not None:
             size = (images.shape[-2], images.shape[-1])
-            anomaly = anomaly + F.interpolate(evidence, size=size, mode="bilinear", align_corners=False)
+            upsampled = F.interpolate(novelty.float(), size=size, mode="bilinear", align_corners=False)
+            anomaly = anomaly + as_logits(upsampled, self.architecture.novelty_logits)
+            anomaly = self.novelty.share(anomaly, stages, self.architecture.likeness)
         return gaussian_blur(anomaly.sigmoid(), self.architecture.sigma_px)[:, 0]
 
 

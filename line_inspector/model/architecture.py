@@ -17,8 +17,9 @@ class Architecture:
     What we added: `context_stride`, that of one deeper stage, which only the teacher has and from which the
     segmentation knows what a place lies in; `prototypes` per stage, from which the weight mask block measures the
     teacher's features (prototypes.py); as many centres for each scale of `novelty` (novelty.py), which is also added to
-    the map's logits, at most `novelty_logits`, shared among places that look alike as `novelty_likeness` says, the
-    softness of likeness.py. 0 of each is the paper's model, which has no such stage and takes the features themselves.
+    the map's logits, at most `novelty_logits`; the map is shared among places that look alike as `likeness` says, the
+    softness of likeness.py, which needs the novelty. 0 of each is the paper's model, which has no such stage and takes
+    the features themselves.
 
     What the paper ablates, its own choice first: `comparison` is how teacher and student meet, by the weight mask
     block, by their raw difference, or by both side by side through a 1x1 convolution. `post_segmentation` off leaves
@@ -36,7 +37,7 @@ class Architecture:
     prototypes: int = 512
     novelty: int = 2048
     novelty_logits: float = 3.0
-    novelty_likeness: float = 0.6
+    likeness: float = 0.6
     comparison: Literal["weight-mask", "difference", "concatenation"] = "weight-mask"
     post_segmentation: bool = True
     whole_stages: int = 0
@@ -63,8 +64,8 @@ class Architecture:
             raise ValueError(f"prototypes and novelty must not be negative, got {self.prototypes}, {self.novelty}")
         if not 0 <= self.novelty_logits <= 100:
             raise ValueError(f"novelty_logits must lie in 0..100, got {self.novelty_logits}")
-        if not 0 <= self.novelty_likeness <= 100:
-            raise ValueError(f"novelty_likeness must lie in 0..100, got {self.novelty_likeness}")
+        if not 0 <= self.likeness <= 100:
+            raise ValueError(f"likeness must lie in 0..100, got {self.likeness}")
         if not 0 <= self.sigma_px <= self.image_size_px:
             raise ValueError(f"sigma_px must lie in 0..image_size_px, got {self.sigma_px}")
 

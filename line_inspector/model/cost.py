@@ -26,7 +26,7 @@ def cost_of(architecture: Architecture) -> Cost:
     model = ADPS(architecture).eval()
     images = torch.zeros(1, 3, architecture.image_size_px, architecture.image_size_px)
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        model(images)
+        model.anomaly_map(images)
     weights = list(model.parameters())
     return Cost(
         parameters=sum(p.numel() for p in weights),

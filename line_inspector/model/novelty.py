@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from line_inspector.model.likeness import shared_among_alike
+from line_inspector.model.likeness import share_among_alike
 
 NO_IMAGE = -1
 
@@ -45,18 +45,16 @@ class Novelty(nn.Module):
         coarser = [F.interpolate(each, size=size, mode="bilinear", align_corners=False) for each in maps[1:]]
         return torch.cat([maps[0], *coarser], dim=1)
 
-    def evidence(self, stages: Sequence[Tensor], novelty: Tensor, most: float, likeness: float) -> Tensor:
-        """All stages and what `forward` says of them -> (B, 1, h, w): what it adds to the logit of an anomaly.
+    def share(self, logits: Tensor, stages: Sequence[Tensor], softness: float) -> Tensor:
+        """(B, 1, H, W) of square images -> the same, shared among places that look alike to the finest scale.
 
-        At most `most` either way, see as_logits; shared among places that look alike where `likeness` is above 0, see
-        likeness.py.
+        See likeness.py for `softness`; 0 leaves every place its own.
         """
-        added = as_logits(novelty, most)
-        if likeness == 0:
-            return added
+        if softness == 0:
+            return logits
         finest = self.scales[0]
         assert isinstance(finest, Scale)
-        return shared_among_alike(added, finest.neighbourhoods(stages), finest.mean, likeness)
+        return share_among_alike(logits, finest.neighbourhoods(stages), finest.mean, softness)
 
 
 class Scale(nn.Module):
@@ -134,4 +132,6 @@ def as_logits(novelty: Tensor, most: float) -> Tensor:
     As much as a deviation is above 0, but bounded: it may tip the scales, it must not outshout the segmentation, whose
     map is finer.
     """
+    if most == 0:
+        return torch.zeros_like(novelty[:, :1])
     return most * torch.tanh(novelty.float() / most).mean(dim=1, keepdim=True)

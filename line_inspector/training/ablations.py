@@ -19,7 +19,7 @@ def ablations(options: TrainingOptions) -> dict[str, TrainingOptions]:
         "without prototypes": {"prototypes": 0},
         "without novelty": {"novelty": 0},
         "novelty for the segmentation only": {"novelty_logits": 0.0},
-        "novelty of each place by itself": {"novelty_likeness": 0.0},
+        "every place by itself": {"likeness": 0.0},
         "the paper's weight mask": paper,
         "raw difference": {"comparison": "difference", **paper},
         "concatenation": {"comparison": "concatenation", **paper},

@@ -142,7 +142,7 @@ def test_a_manifest_that_does_not_fit_is_refused(
 
 
 def test_a_model_from_before_an_option_is_read_as_what_it_was(model_dir: Path) -> None:
-    added = ("context_stride", "prototypes", "novelty", "novelty_logits", "novelty_likeness")
+    added = ("context_stride", "prototypes", "novelty", "novelty_logits", "likeness")
     rewrite_manifest(model_dir, lambda m: [m["architecture"].pop(name) for name in added])
     architecture = read_architecture(read_manifest(model_dir))
     assert [getattr(architecture, name) for name in added] == [0, 0, 0, 0, 0]

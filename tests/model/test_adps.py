@@ -79,7 +79,7 @@ def test_state_carries_everything_to_a_model_built_from_the_same_architecture() 
         ({"context_stride": 33}, "beyond the last stride"),
         ({"image_size_px": 48, "patches_per_side": 1}, "multiple of context_stride"),
         ({"novelty_logits": -1.0}, "novelty_logits"),
-        ({"novelty_likeness": -1.0}, "novelty_likeness"),
+        ({"likeness": -1.0}, "likeness"),
         ({"sigma_px": -1.0}, "sigma_px"),
         ({"whole_stages": 3}, "whole_stages"),
         ({"sigma_px": float("inf")}, "sigma_px"),

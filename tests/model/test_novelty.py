@@ -52,12 +52,13 @@ def test_what_it_adds_to_a_logit_is_the_deviation_when_small_and_bounded_when_la
     assert as_logits(novelty, 2.0).flatten().tolist() == pytest.approx([0.01, -0.01, 2.0, -2.0], abs=1e-4)
     both = as_logits(torch.tensor([1e6, 0.0]).view(1, 2, 1, 1), 2.0)
     assert both.flatten().tolist() == [1.0]
+    assert not as_logits(novelty, 0.0).any()
 
 
 @pytest.mark.parametrize(("most", "added"), [(2.0, 2 * math.tanh(1.5)), (0.0, 0.0)])
 def test_the_map_is_what_was_learned_and_what_was_measured(most: float, added: float) -> None:
     torch.manual_seed(0)
-    model = ADPS(replace(TINY, sigma_px=0.0, novelty_logits=most)).eval()
+    model = ADPS(replace(TINY, sigma_px=0.0, novelty_logits=most, likeness=0.0)).eval()
     assert model.novelty is not None
     for scale in model.novelty.scales:
         scale.mean.fill_(-3e6)
@@ -67,3 +68,17 @@ def test_the_map_is_what_was_learned_and_what_was_measured(most: float, added: f
         learned = model(images).logits
         measured = model.anomaly_map(images).logit() - (learned[:, 1] - learned[:, 0])
     assert measured.flatten().tolist() == pytest.approx([added] * measured.numel(), abs=1e-3)
+
+
+def test_the_map_is_shared_among_places_that_look_alike() -> None:
+    torch.manual_seed(0)
+    model = ADPS(replace(TINY, sigma_px=0.0, likeness=0.0)).eval()
+    assert model.novelty is not None
+    model.novelty.scales[0].mean.fill_(10.0)
+    images = model.normalise(torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8))
+    with torch.inference_mode():
+        alone = model.anomaly_map(images).logit()
+        model.architecture = replace(model.architecture, likeness=100.0)  # with which everything is alike
+        shared = model.anomaly_map(images).logit()
+    coarse_alone, coarse_shared = (torch.nn.functional.avg_pool2d(logits, 8) for logits in (alone, shared))
+    assert coarse_shared.std() < 0.6 * coarse_alone.std()
