@@ -271,3 +271,11 @@ def test_a_gate_that_cannot_work_is_refused(gate: dict[str, Any], words: str) ->
 def test_a_gate_that_can_work_is_not() -> None:
     for gate in (MODBUS, GPIO, {"kind": "opcua", "endpoint": "opc.tcp://plc:4840"}):
         assert line_with(decision={"gate": gate}).decision.gate.window_ms == 50
+
+
+@pytest.mark.parametrize("path", ["x" * 256, "/x" * 1600, "a\ud800"])
+def test_a_path_that_no_file_can_have_is_refused(path: str) -> None:
+    with pytest.raises(ValidationError, match="a path "):
+        line_with(decision={"gate": GPIO | {"chip": path}})
+    with pytest.raises(ValidationError, match="a path "):
+        line_with(data_dir=path)
