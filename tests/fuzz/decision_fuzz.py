@@ -43,6 +43,7 @@ from line_inspector.messages import (
     unsealed,
 )
 from line_inspector.records.reading import read_parts
+from line_inspector.records.schema import storable
 from line_inspector.streams import ACCEPTS, ANNOUNCEMENTS, FAULTS, HEALTH, SHOTS, VERDICTS, Stream
 
 PER_PART = 100  # damaged messages for each part
@@ -184,8 +185,8 @@ class RestOfTheLine:
         assert self.tally.refused == self._refusable, "more was refused than was damaged"
         for part_id in accepted:
             assert self._sent[part_id].justified, f"{part_id} was accepted, and no verdict says so"
-            assert rows[part_id].accepted and rows[part_id].reason is Reason.GOOD
-            assert rows[part_id].decided_ns < rows[part_id].deadline_ns
+            row = rows[storable(part_id)]
+            assert row.accepted and row.reason is Reason.GOOD and row.decided_ns < row.deadline_ns
         for part_id, good_came in self._intact.items():
             assert part_id in rows, f"{part_id} has no row"
             if not good_came:
