@@ -1,20 +1,22 @@
 """Every message that crosses a process border, as frozen typed structs on MessagePack.
 
-The first byte on the wire is FORMAT_VERSION; a reader refuses any other version and anything malformed with
+The first byte on the wire is FORMAT_VERSION, the next four are the checksum of what follows, so that a message damaged
+on its way is no other message; a reader refuses any other version, a wrong checksum and anything malformed with
 MalformedMessage, which the bus counts. Times are CLOCK_MONOTONIC nanoseconds of the host unless the name says wall.
 """
 
+import zlib
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
 import msgspec
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 HEAT_SIDE_PX = 64
 CHALLENGE_PREFIX = "challenge:"  # no camera and no line may have a colon in its name
 
 # A moment that everything downstream can compute with; CLOCK_MONOTONIC reaches a quarter of it in 36 years.
-TriggerTime = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+Moment = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 
 
 class MalformedMessage(Exception):
@@ -75,7 +77,7 @@ class Trigger(Message, frozen=True):
 
     part_id: str
     camera: str
-    trigger_ns: TriggerTime
+    trigger_ns: Moment
     scene: Scene = Scene()
 
 
@@ -88,10 +90,10 @@ class Announcement(Message, frozen=True):
 
     part_id: str
     camera: str
-    trigger_ns: int
+    trigger_ns: Moment
     trigger_wall_ns: int
-    deadline_ns: int
-    gate_ns: int
+    deadline_ns: Moment
+    gate_ns: Moment
     free_from_ns: int | None = None
     free_until_ns: int | None = None
     followed: bool = False
@@ -378,18 +380,31 @@ _decoders: dict[type[Message], msgspec.msgpack.Decoder[Message]] = {}
 
 
 def encode(message: Message) -> bytes:
-    """The message on the wire: one version byte, then MessagePack."""
-    return bytes((FORMAT_VERSION,)) + _encoder.encode(message)
+    """The message on the wire: one version byte, its CRC-32 (4 bytes, little-endian), then MessagePack."""
+    return sealed(_encoder.encode(message))
 
 
 def decode(data: bytes, kind: type[M]) -> M:
     """The message in `data`. Raises MalformedMessage for another version, another type, or damage."""
-    if data[:1] != bytes((FORMAT_VERSION,)):
-        raise MalformedMessage(f"version {data[:1].hex() or 'missing'}, expected {FORMAT_VERSION:02x}")
     decoder = _decoders.setdefault(kind, msgspec.msgpack.Decoder(kind))
     try:
-        message = decoder.decode(memoryview(data)[1:])
+        message = decoder.decode(unsealed(data))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise MalformedMessage(f"not a {kind.__name__}: {e}") from e
     assert isinstance(message, kind)
     return message
+
+
+def sealed(body: bytes) -> bytes:
+    """MessagePack as it goes onto the wire."""
+    return bytes((FORMAT_VERSION,)) + zlib.crc32(body).to_bytes(4, "little") + body
+
+
+def unsealed(data: bytes) -> memoryview:
+    """The MessagePack in what came off the wire. Raises MalformedMessage for another version and for damage."""
+    if data[:1] != bytes((FORMAT_VERSION,)):
+        raise MalformedMessage(f"version {data[:1].hex() or 'missing'}, expected {FORMAT_VERSION:02x}")
+    body = memoryview(data)[5:]
+    if data[1:5] != zlib.crc32(body).to_bytes(4, "little"):
+        raise MalformedMessage("its checksum is wrong: it was damaged on its way")
+    return body

@@ -26,7 +26,7 @@ from line_inspector.messages import SlotRef
 
 SHM = Path("/dev/shm")
 PREFIX = "line-inspector"
-NAME = re.compile(rf"{PREFIX}\.([\w-]+)\.([\w-]+)\.(\d+)\.(\d+)x(\d+)")
+NAME = re.compile(rf"{PREFIX}\.([\w-]+)\.([\w-]+)\.(\d+)\.(\d{{1,19}})x(\d{{1,19}})")  # numbers that int() takes
 FINGERPRINT_ROWS = 16
 
 _HEADER = np.dtype(

@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -52,7 +52,7 @@ class Station:
         self.name, self.line = name, line
         self.bus = Bus(line.sockets_dir)
         self.log = logging.getLogger(name)
-        self.counters: Counter[str] = Counter()
+        self.counters: defaultdict[str, int] = defaultdict(int)  # not a Counter, whose update() would add
         self.state = "starting"
         self._poller = zmq.Poller()
         self._stop = stop

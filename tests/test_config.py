@@ -287,3 +287,11 @@ def test_a_bin_sensor_on_a_belt_that_changes_its_speed_is_refused() -> None:
     data["belt"]["encoder"] = {"mm_per_count": 0.1}
     with pytest.raises(InputError, match=r"alarms\.bin_sensor.*belt\.encoder"):
         parse_line(data, CONFIG / "line.yaml")
+
+
+@pytest.mark.parametrize("path", ["x" * 256, "/x" * 1600, "a\ud800"])
+def test_a_path_that_no_file_can_have_is_refused(path: str) -> None:
+    with pytest.raises(ValidationError, match="a path "):
+        line_with(decision={"gate": GPIO | {"chip": path}})
+    with pytest.raises(ValidationError, match="a path "):
+        line_with(data_dir=path)
