@@ -14,7 +14,7 @@ from line_inspector.config import WorkerSettings
 from line_inspector.images import Frame
 from line_inspector.messages import Call, Fault, FrameReady, MalformedMessage, Reply, Verdict
 from line_inspector.streams import ANSWERS, WORK
-from line_inspector.workers.curve import join_curve
+from line_inspector.workers.curve import SILENCE_MS, join_curve
 from line_inspector.workers.model_id import NO_MODEL, ModelId
 from line_inspector.workers.workload import MOST_IN_FLIGHT, Workload
 
@@ -27,6 +27,7 @@ REFUSED, IN_THE_CLEAR = zmq.EVENT_HANDSHAKE_FAILED_AUTH, zmq.EVENT_HANDSHAKE_FAI
 HUNG_UP = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL  # so does who has another key, but also who is just being stopped
 WATCHED = zmq.EVENT_DISCONNECTED | REFUSED | IN_THE_CLEAR | HUNG_UP
 OFTEN = 5
+ANEW_NS = SILENCE_MS * 1_000_000  # libzmq never tries again where something answers that is not the worker
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Link:
         self._round_trips_ns: list[int] = []
         self._said = ""
         self._hung_up = 0
+        self._anew_ns: int | None = None
         sockets_dir.mkdir(parents=True, exist_ok=True)
         self.socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         self.socket.setsockopt(zmq.LINGER, 0)
@@ -105,16 +107,21 @@ class Link:
         return self._heard_ns is not None and now_ns - self._heard_ns <= ANSWERS.dead_after_ns
 
     def lost(self, now_ns: int) -> bool:
-        """True once after the worker has gone or fallen silent; the connection is then made anew."""
-        gone = self._gone()
-        was_there = self._heard_ns is not None
-        if not was_there or not (gone or not self.alive(now_ns)):
+        """True once after the worker has gone or fallen silent; the connection is then made anew.
+
+        So it is where another has answered in the worker's place, or has refused our key: that may be mended by now.
+        """
+        gone = self._gone(now_ns)
+        if self._heard_ns is None:
+            if self._anew_ns is not None and now_ns >= self._anew_ns:
+                self._connect_anew()
+            return False
+        if not gone and self.alive(now_ns):
             return False
         self._say("is gone" if gone else "is silent")
         self._heard_ns, self.models = None, ()
         self._round_trips_ns.clear()
-        self.socket.disconnect(self._address)
-        self.socket.connect(self._address)
+        self._connect_anew()
         return True
 
     def close(self) -> None:
@@ -129,7 +136,7 @@ class Link:
     def _hear(self, heard: Heard, now_ns: int) -> None:
         if self._heard_ns is None:
             self._say("is there")
-            self._hung_up = 0
+            self._hung_up, self._anew_ns = 0, None
         self._heard_ns, reply = now_ns, heard.reply
         offered = ModelId(reply.model_version, reply.model_sha256)
         if offered != NO_MODEL and offered not in self.models[:1]:
@@ -139,10 +146,16 @@ class Link:
             self._round_trips_ns = [*self._round_trips_ns[1 - ROUND_TRIPS :], now_ns - reply.called_ns]
             self.load.round_trip_ns = min(self._round_trips_ns)
 
-    def _gone(self) -> bool:
+    def _connect_anew(self) -> None:
+        self._anew_ns = None
+        self.socket.disconnect(self._address)
+        self.socket.connect(self._address)
+
+    def _gone(self, now_ns: int) -> bool:
         gone = False
         while self.events.poll(0):
             event = recv_monitor_message(self.events)["event"]
+            self._anew_ns = now_ns + ANEW_NS
             gone |= bool(event & zmq.EVENT_DISCONNECTED)
             self._hung_up = self._hung_up + 1 if event & HUNG_UP else self._hung_up
             if event & REFUSED:

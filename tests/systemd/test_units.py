@@ -1,12 +1,15 @@
 """The units in systemd/ against the table of stations, and against systemd itself."""
 
+import platform
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from few_families import SOCKET_CALL
 
 from line_inspector.config import TrainingSettings
 from line_inspector.streams import HEALTH
@@ -85,8 +88,8 @@ def test_the_target_wants_every_process_that_any_line_has() -> None:
 def test_a_serving_station_is_watched_and_always_restarted(station: StationKind) -> None:
     unit = read(station.unit)
     assert unit["Unit.PartOf"] == [TARGET]
-    elsewhere = station.per_worker  # on a host that has no other station of the line, and not the target
-    assert unit["Install.WantedBy"] == (["multi-user.target"] if elsewhere else [TARGET])
+    elsewhere = station.per_worker  # also on a host that has no other station of the line, and not the target
+    assert unit["Install.WantedBy"] == ([f"multi-user.target {TARGET}"] if elsewhere else [TARGET])
     assert unit["Unit.StartLimitIntervalSec"] == ["0"]
     assert unit["Service.Type"] == ["notify"]
     assert unit["Service.Restart"] == ["always"]
@@ -101,6 +104,24 @@ def test_every_service_is_hardened(station: StationKind) -> None:
     assert {key: unit[f"Service.{key}"] for key in HARDENING} == {key: [value] for key, value in HARDENING.items()}
     assert "Service.DynamicUser" not in unit, "stations share frames, so they share a user"
     assert "Service.PrivateDevices" not in unit, "/dev/shm is where the frames are"
+
+
+@pytest.mark.skipif(platform.machine() not in SOCKET_CALL, reason="the number of the system call is not known here")
+@pytest.mark.parametrize(("station", "act"), [("worker", "bind"), ("inference", "connect")])
+def test_a_unit_leaves_the_sockets_that_its_end_of_a_worker_takes(station: str, act: str) -> None:
+    """ZeroMQ aborts the process, as no exception, where it may not ask the kernel for its interfaces."""
+    (unit,) = [kind.unit for kind in STATIONS if kind.name == station]
+    (families,) = read(unit)["Service.RestrictAddressFamilies"]
+    code = f"import zmq; s = zmq.Context().socket(zmq.DEALER); s.linger = 0; s.{act}('tcp://127.0.0.1:{free_port()}')"
+    program = [sys.executable, str(Path(__file__).with_name("few_families.py")), families, sys.executable, "-c", code]
+    done = subprocess.run(program, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def test_units_stop_in_the_order_in_which_parts_leave_them() -> None:

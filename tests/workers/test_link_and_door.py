@@ -1,8 +1,12 @@
 """A frame over tcp and its answer back: with CURVE, between two clocks, and closed to everybody else."""
 
 import contextlib
+import shutil
 import socket
+import socketserver
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +154,63 @@ def test_without_an_authenticator_nobody_is_admitted(settings: WorkerSettings, t
                 assert list(link.drain(time.monotonic_ns())) == []
                 time.sleep(0.01)
         door.close()
+
+
+@contextlib.contextmanager
+def in_the_workers_place(kind: str, settings: WorkerSettings, folder: Path) -> Iterator[None]:
+    """Who answers at the worker's address while the worker is away, or before its keys are right."""
+    assert settings.keys
+    if kind == "a worker of another line":
+        keys = folder / "other"
+        write_key_pair(keys, "line")
+        shutil.copy(settings.keys / "far.key_secret", keys)
+        with door_of(WorkerSettings(host=settings.host, keys=keys), folder) as door:
+            yield
+            assert list(door.drain(REPLY)) == []
+    elif kind == "zeromq in the clear":
+        impostor: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
+        impostor.setsockopt(zmq.LINGER, 0)
+        with impostor.bind(settings.host):
+            yield
+        impostor.close()
+    else:
+        with socketserver.TCPServer(("127.0.0.1", int(settings.host.rpartition(":")[2])), Babbler) as server:
+            thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+            thread.start()
+            yield
+            server.shutdown()
+            thread.join()
+
+
+class Babbler(socketserver.BaseRequestHandler):
+    """Says what is no ZeroMQ, and hangs up."""
+
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):
+            self.request.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 20)
+
+
+@pytest.mark.parametrize("kind", ["a worker of another line", "zeromq in the clear", "no zeromq"])
+def test_the_line_finds_its_worker_after_another_has_answered_in_its_place(
+    settings: WorkerSettings, tmp_path: Path, kind: str
+) -> None:
+    """Or keys that are mended on one end would need a restart of the other."""
+    with link_of(settings, tmp_path) as link:
+        with in_the_workers_place(kind, settings, tmp_path):
+            end_s = time.monotonic() + 1.0
+            while time.monotonic() < end_s:
+                link.call(call())
+                assert list(link.drain(time.monotonic_ns())) == [] and not link.lost(time.monotonic_ns())
+                time.sleep(0.01)
+        with door_of(settings, tmp_path) as door:
+            end_s = time.monotonic() + 10
+            while not link.alive(time.monotonic_ns()):
+                assert time.monotonic() < end_s, "it has given up"
+                link.lost(time.monotonic_ns())
+                link.call(call())
+                list(door.drain(REPLY))
+                list(link.drain(time.monotonic_ns()))
+                time.sleep(0.01)
 
 
 @pytest.mark.parametrize("curve", [False, True], ids=["in the clear", "with a key of its own"])
