@@ -38,7 +38,8 @@ class PlcGate:
         self._timeout_ns = int(settings.heartbeat_timeout_ms * NS_PER_MS)
         self._accepts: deque[Accept] = deque()
         self._condition = LineCondition()
-        self._beaten_ns = self._next_beat_ns = self._recalled_until_ns = 0
+        self._beaten_ns = self._next_beat_ns = 0
+        self._recalls = self._recalls_written = self._rests_until_ns = 0
         self._safe = threading.Event()
         self._wake = threading.Event()
         self._down = self._accepting = False
@@ -64,9 +65,12 @@ class PlcGate:
         self._wake.set()
 
     def recall(self) -> None:
-        """`ready` rests for two cycles of the PLC, by which it forgets every window; what is queued is dropped."""
+        """`ready` rests for two cycles of the PLC, by which it forgets every window; what is queued is dropped.
+
+        Those cycles count from when it has been written: a connection may be slower than they are.
+        """
         self._accepts.clear()
-        self._recalled_until_ns = time.monotonic_ns() + max(LEAST_RECALL_NS, 2 * self._cycle_ms * NS_PER_MS)
+        self._recalls += 1
         self._wake.set()
 
     @property
@@ -117,10 +121,12 @@ class PlcGate:
         handshake = Handshake(self._lanes, self._cycle_ms)
         while not self._ended():
             self._wake.clear()
-            if recalled := time.monotonic_ns() < self._recalled_until_ns:
+            recalls = self._recalls
+            if recalled := recalls != self._recalls_written or time.monotonic_ns() < self._rests_until_ns:
                 handshake.recall()
             accepts: deque[Accept] = deque() if recalled else self._accepts
             wire.write(handshake.say(accepts, self._condition_now(recalled), time.monotonic_ns()))
+            self._note_recalls(recalls)
             asked_ns = time.monotonic_ns()
             inputs = wire.read()
             if not handshake.heard(inputs, asked_ns, time.monotonic_ns()):
@@ -130,6 +136,12 @@ class PlcGate:
             if handshake.in_service:
                 self._note_up()
             self._wake.wait(ACKNOWLEDGE_POLL_S if handshake.waiting or recalled else self._period_ns / NS_PER_S)
+
+    def _note_recalls(self, recalls: int) -> None:
+        """The PLC has been told of so many, and must find `ready` at rest for long enough."""
+        if recalls != self._recalls_written:
+            self._recalls_written = recalls
+            self._rests_until_ns = time.monotonic_ns() + max(LEAST_RECALL_NS, 2 * self._cycle_ms * NS_PER_MS)
 
     def _condition_now(self, recalled: bool) -> LineCondition:
         """As `beat` has left it, but not beating once the loop has been silent for too long, or `recalled` accepts."""
