@@ -66,7 +66,11 @@ class PartBook:
         part_id = announcement.part_id
         if part_id in self._open:
             part = self._open[part_id]
-            part.views[announcement.camera].told(announcement, self._belt)
+            view = self._view(part, part_id)
+            if view.announcement.camera == announcement.camera:
+                view.told(announcement, self._belt)
+            else:  # whose picture a verdict of this id is of, nobody can tell
+                view.answer(Finding(Reason.WRONG_FRAME, f"camera {announcement.camera} announces the same part id"))
             return self._decide_if_due(part, now_ns)
         if self._is_decided(part_id):
             return []

@@ -135,3 +135,14 @@ def test_a_part_that_waits_only_for_its_gap_or_another_camera_waits_for_no_verdi
     assert decided(book, said(unwatched)) == [] and (len(book), book.unanswered) == (2, 0)
     decided(book, seen("side"))
     assert book.unanswered == 1, "the other camera has announced its view"
+
+
+@pytest.mark.parametrize("camera", ["side", "end"])
+def test_an_id_that_two_cameras_announce_is_a_reject_and_no_crash(camera: str) -> None:
+    top, other = seen("top"), replace(seen(camera), part_id="top-1")
+    book = new_book()
+    assert decided(book, top, said(top)) == []
+    decisions = decided(book, other, said(other)) + book.expire(top.deadline_ns, worker_down=False)
+    assert [decision.record.reason for decision in decisions] == [Reason.WRONG_FRAME]
+    assert camera in decisions[0].record.detail and len(book) == 0
+    assert decided(book, top, other) == []
