@@ -14,6 +14,7 @@ from line_inspector.wall_clock import wall_ns
 
 EARLIEST_TRIGGER_NS = 50_000_000  # a source may date a trigger a little ahead
 LATEST_TRIGGER_NS = 20_000_000  # a trigger is on its way for this long at most, or its gap is not known
+TOLD_BEFORE_NS = 10_000_000  # what is known of a gap must reach decision so long before its part's deadline
 FIRST_LOOK_NS = 300_000_000  # by then a trigger that nobody was there to take has been repeated
 
 
@@ -26,7 +27,9 @@ class Announcer:
     def __init__(self, sender: AckedSender, line: Line, camera: str, now_ns: int) -> None:
         self._sender, self._line, self._camera = sender, line, camera
         double_ns = int(line.cameras[camera].part_length_mm / line.belt.speed_mm_s * NS_PER_S)
-        self._gaps = Gaps(now_ns + FIRST_LOOK_NS, int(line.decision.gate.window_ms * NS_PER_MS) + 1, double_ns)
+        window_ns = int(line.decision.gate.window_ms * NS_PER_MS) + 1
+        in_time_ns = line.deadline_ns(camera) - LATEST_TRIGGER_NS - TOLD_BEFORE_NS
+        self._gaps = Gaps(now_ns + FIRST_LOOK_NS, max(1, min(window_ns, in_time_ns)), double_ns)
         self._announced: dict[str, Announcement] = {}  # parts that decision has not acknowledged
 
     def announce(self, trigger: Trigger) -> Sighting:
