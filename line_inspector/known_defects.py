@@ -1,5 +1,6 @@
 """Pictures of known defects, held in memory: reading a file takes longer than a part has."""
 
+import logging
 from pathlib import Path
 
 from line_inspector.errors import InputError
@@ -7,12 +8,22 @@ from line_inspector.images import Frame, list_images, read_image
 
 MOST_FRAMES = 16
 
+_log = logging.getLogger("known_defects")
+
 
 class KnownDefects:
-    """The first MOST_FRAMES pictures of `folder`, by name. Raises InputError for one that cannot be read."""
+    """The first MOST_FRAMES pictures of `folder`, by name. One that cannot be read is logged, and is not there.
+
+    A camera must go on without them: its parts are rejected by an alarm that names the picture, or not at all.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._frames = {path.name: read_image(path) for path in known_defects(folder)}
+        self._frames: dict[str, Frame] = {}
+        for name in names_of_known_defects(folder):
+            try:
+                self._frames[name] = read_image(folder / name)
+            except InputError as e:
+                _log.error("%s", e)
 
     def frame(self, name: str) -> Frame | None:
         """The picture; None for a name that was not there at the start."""

@@ -58,7 +58,7 @@ class Capture:
         self._announcer = Announcer(announcements, station.line, name, time.monotonic_ns())
         self._challenges = station.bus.receiver(CHALLENGES, ChallengeRequest, name)
         folder = station.line.known_defects_dir(name)
-        self._known_defects = KnownDefects(folder) if folder and folder.is_dir() else None
+        self._known_defects = KnownDefects(folder) if folder else None
         self._waiting: dict[str, bytes] = {}  # part id -> who sent its trigger, until decision acknowledges
         self._done: OrderedDict[str, None] = OrderedDict()
         station.watch(self._triggers.socket)

@@ -17,6 +17,7 @@ from line_inspector.messages import Announcement, ChallengeRequest, Fault, Frame
 from line_inspector.ring import RingReader
 from line_inspector.runtime import Station, StopFlag
 from line_inspector.streams import ANNOUNCEMENTS, CHALLENGES, FAULTS, FRAMES, SHOTS, TRIGGERS
+from line_inspector.tracking.announcer import TOLD_BEFORE_NS
 from stations.capture import Capture
 
 LINE = {
@@ -274,6 +275,18 @@ def test_a_trigger_within_a_parts_length_is_a_double(tmp_path: Path) -> None:
     played.close()
 
 
+@pytest.mark.parametrize("to_gate_mm", [35, 45, 60])  # the deadline is 60, 100 or 160 ms after the trigger
+def test_a_gap_is_told_of_before_the_deadline_however_wide_the_window(tmp_path: Path, to_gate_mm: float) -> None:
+    played = Played(tmp_path, to_gate_mm=to_gate_mm)
+    trigger_ns = time.monotonic_ns()
+    played.capture.take([Trigger(part_id="a", camera="top", trigger_ns=trigger_ns)])
+    assert played.capture.next_ns() <= trigger_ns + played.line.deadline_ns("top") - TOLD_BEFORE_NS
+    told = told_last(played, "a", lambda told: told.free_until_ns > told.trigger_ns)
+    window_ns = int(played.line.decision.gate.window_ms * 1e6)
+    assert told.free_until_ns - trigger_ns >= min(window_ns, played.line.deadline_ns("top") - 30_000_000)
+    played.close()
+
+
 def test_a_known_defect_goes_the_way_of_every_part_and_is_no_trigger(tmp_path: Path) -> None:
     defect = np.random.default_rng(0).integers(0, 255, (48, 64), dtype=np.uint8)
     save_picture(tmp_path / "known" / "disc" / "top" / "scratch.png", defect)
@@ -298,6 +311,27 @@ def test_a_known_defect_goes_the_way_of_every_part_and_is_no_trigger(tmp_path: P
     assert isinstance(missing, Fault) and missing.reason is Reason.NO_FRAME
     challenges.close()
     played.close()
+
+
+def test_known_defects_that_cannot_be_read_keep_no_camera_from_its_parts(tmp_path: Path) -> None:
+    folder = tmp_path / "known" / "disc" / "top"
+    folder.mkdir(parents=True)
+    empty = Played(tmp_path, {"challenge": {"frames": "known"}})
+    empty.trigger("a")
+    assert isinstance(empty.answer("a"), FrameReady)
+    empty.close()
+    save_picture(folder / "scratch.png", np.zeros((48, 64), np.uint8))
+    (folder / "torn.png").write_bytes((folder / "scratch.png").read_bytes()[:40])
+    torn = Played(tmp_path, {"challenge": {"frames": "known"}})
+    challenges = torn.station.bus.sender(CHALLENGES, "top")
+    time.sleep(0.2)
+    for frame, kind in (("torn.png", Fault), ("scratch.png", FrameReady)):
+        expires_ns = time.monotonic_ns() + 5_000_000_000
+        part_id = f"challenge:{frame}"
+        challenges.send(ChallengeRequest(part_id=part_id, camera="top", frame=frame, expires_ns=expires_ns))
+        assert isinstance(torn.answer(part_id), kind)
+    challenges.close()
+    torn.close()
 
 
 def test_a_camera_that_shows_always_the_same_gives_no_picture_but_a_fault(tmp_path: Path) -> None:
