@@ -120,9 +120,7 @@ class DecisionStation:
                 self._worker.seen(health.sent_ns)
         for reading in self._encoder.drain() if self._encoder else ():
             self._moved(reading)
-        if self._book.endangered(time.monotonic_ns()):
-            self._station.counters["recalls"] += 1
-            self._gate.recall()
+        self._recall_if_endangered()
         for shot in self._shots.drain():
             self._slots.note(shot)
         for verdict in self._verdicts.drain():
@@ -139,6 +137,7 @@ class DecisionStation:
             self._announced(sender, announcement)
         now_ns = time.monotonic_ns()
         self._carry_out(self._book.expire(now_ns, self._worker.dead(now_ns)))
+        self._recall_if_endangered()  # by what was announced just now: the next turn may come 50 ms later
         self._settle(now_ns)
         self._challenges.turn(self._book.unanswered, self._worker.alive(now_ns), now_ns)
         self._alarms.turn(self._conditions(now_ns), now_ns)
@@ -155,6 +154,11 @@ class DecisionStation:
         self._ledger.close(LAST_COMMIT_S)
         self._settle(time.monotonic_ns())
         self._journal.close()
+
+    def _recall_if_endangered(self) -> None:
+        if self._book.endangered(time.monotonic_ns()):
+            self._station.counters["recalls"] += 1
+            self._gate.recall()
 
     def _announced(self, sender: bytes, announcement: Announcement) -> None:
         if is_challenge(announcement.part_id):  # no part: nothing that must not be lost, and nothing for the gate

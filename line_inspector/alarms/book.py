@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from line_inspector.alarms.table import BY_NAME, Alarm, Effect
 
+LONGEST_DETAIL = 300
+AND_MORE = "; and more, see the audit table"
 LINE = ""  # the subject of an alarm that is about the whole line
 
 
@@ -62,7 +64,13 @@ class AlarmBook:
             self._end_if_over(key, wall_ns)
 
     def pulse(self, alarm: Alarm, subject: str, wall_ns: int, detail: str = "") -> None:
-        """The cause of a latching alarm was there for a moment."""
+        """The cause of a latching alarm was there for a moment; each time is on record, and shown, with its detail."""
+        standing = self._standing.get((alarm.name, subject))
+        if standing:
+            told = f"{standing.detail}; {detail}"
+            told = told if len(told) <= LONGEST_DETAIL else f"{standing.detail.removesuffix(AND_MORE)}{AND_MORE}"
+            self._standing[alarm.name, subject] = replace(standing, detail=told)
+            self._events.append(AlarmEvent(Happening.RAISED, alarm, subject, detail, wall_ns))
         self.signal(alarm, subject, True, wall_ns, detail)
         self.signal(alarm, subject, False, wall_ns)
 

@@ -7,7 +7,7 @@ from line_inspector.alarms import table
 from line_inspector.alarms.book import AlarmBook, AlarmEvent, Happening
 from line_inspector.alarms.latch_file import LatchFile, told
 from line_inspector.alarms.table import Severity
-from line_inspector.alarms.watch import Conditions, LineWatch, restored
+from line_inspector.alarms.watch import Conditions, LineWatch, missed_frame, restored
 from line_inspector.bus import Bus
 from line_inspector.config import Line
 from line_inspector.messages import AlarmAcknowledgement, AlarmsStanding, ChallengeRecord, PartRecord
@@ -74,6 +74,11 @@ class AlarmDesk:
     def expect_reject(self, part_id: str, gate_ns: int) -> None:
         """What is before the gate then must be seen falling into the reject bin, as every rejected part must."""
         self._watch.expect_reject(part_id, gate_ns)
+
+    def missed_frames(self) -> dict[str, str]:
+        """By camera: the known defect that it has missed, and that has not passed since."""
+        missed = {one.subject: missed_frame(one) for one in self.book.standing}
+        return {camera: frame for camera, frame in missed.items() if frame}
 
     def challenge_overdue(self, camera: str, overdue: bool, detail: str) -> None:
         """Whether a challenge of this camera has waited for too long."""

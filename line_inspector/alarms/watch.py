@@ -13,6 +13,7 @@ from line_inspector.config import NS_PER_MS, NS_PER_S, AlarmSettings
 from line_inspector.messages import ChallengeOutcome, ChallengeRecord, PartRecord, Reason, ViewRecord, views_of
 
 NAMED_PARTS = 3
+SCORED = ", score "
 WORKER_STARTS_NS = 30 * NS_PER_S
 
 
@@ -71,7 +72,7 @@ class LineWatch:
         """A challenge has been decided. One that was rejected for another reason says nothing of one missed before."""
         missed = record.outcome is ChallengeOutcome.MISSED
         if missed or record.outcome is ChallengeOutcome.PASSED:
-            at, detail = record.decided_wall_ns, f"{record.frame}, score {record.score}, model {record.model_version}"
+            at, detail = record.decided_wall_ns, f"{record.frame}{SCORED}{record.score}, model {record.model_version}"
             self._book.signal(table.CHALLENGE_MISSED, record.camera, missed, at, detail)
         unanswered = record.outcome is ChallengeOutcome.UNANSWERED
         why = f"{record.frame}, {record.reason} {record.detail}".strip()
@@ -137,6 +138,12 @@ class LineWatch:
 def _doubles(record: PartRecord) -> bool:
     """Whether the record is of a trigger that was none of its own part: nothing falls into a bin for it."""
     return record.reason is Reason.DOUBLE_TRIGGER and len(views_of(record)) < 2
+
+
+def missed_frame(standing: Standing) -> str:
+    """The known defect that was missed, by the name of its picture; empty where that is not known, or it has passed."""
+    missed = standing.alarm is table.CHALLENGE_MISSED and standing.present
+    return standing.detail.rpartition(SCORED)[0] if missed else ""
 
 
 def restored(standing: Iterable[Standing], cameras: Iterable[str], *, challenged: bool) -> list[Standing]:

@@ -18,6 +18,7 @@ from line_inspector.known_defects import known_defects
 from line_inspector.line_file import read_line_file
 from line_inspector.ring import PREFIX, SHM, Geometry
 from line_inspector.streams import STREAMS, Per, Stream
+from line_inspector.tracking.announcer import LATEST_TRIGGER_NS, TOLD_BEFORE_NS
 from line_inspector.workers.keys import require_line_keys
 from stations import STATIONS, StationKind
 
@@ -124,7 +125,8 @@ def require_startable(line: Line) -> dict[str, Geometry]:
     """The ring of each camera.
 
     Raises InputError where a camera's files, its known defects, or what the gate needs are not there, the driver of the
-    ledger's database is not installed, or a ring or a socket's path is too large for this machine.
+    ledger's database is not installed, a ring or a socket's path is too large for this machine, or a part must be
+    decided before its gap can be known.
     """
     from line_inspector.records.database import store_of
 
@@ -136,6 +138,7 @@ def require_startable(line: Line) -> dict[str, Geometry]:
     for name, camera in line.cameras.items():
         _require_source(line, name, camera.source)
         _require_known_defects(line, name)
+        _require_time_for_gaps(line, name)
     rings = _rings(line)
     _require_short_sockets(line)
     _require_shared_memory(line, rings)
@@ -165,6 +168,18 @@ def _require_known_defects(line: Line, name: str) -> None:
             size = f"{picture.shape[1]} x {picture.shape[0]}"
             remedy = f"Take pictures of this camera, or raise max_width_px and max_height_px of camera {name}"
             raise InputError(f"is a known defect of {size} px, larger than the camera's frames", str(path), remedy)
+
+
+def _require_time_for_gaps(line: Line, name: str) -> None:
+    """A part whose gap to the next one is not known in time is rejected: here, that would be every one."""
+    deadline_ms = line.deadline_ns(name) / NS_PER_MS
+    least_ms = line.decision.gate.least_window_ms + (LATEST_TRIGGER_NS + TOLD_BEFORE_NS) / NS_PER_MS
+    if deadline_ms <= least_ms:
+        what = (
+            f"its parts must be decided {deadline_ms:.0f} ms after their trigger, and that no other part follows too"
+            f" closely is known after {least_ms:.0f} ms: every part would be rejected (gap_unknown)"
+        )
+        raise InputError(what, f"camera {name}", "Raise to_gate_mm, or lower decision.margin_ms or window_ms")
 
 
 def _require_short_sockets(line: Line) -> None:

@@ -49,13 +49,13 @@ one when decision starts, at each begin of `records.shifts`, after a new model h
 A challenge is no part. It is never handed to the gate, is no trigger, neither accepted nor rejected in the ledger's
 counts, and stands in a table of its own (`ledger report` counts it, `ledger verify` checks it). It goes in only while
 no more than `most_open` parts wait for their verdict, and while three usual verdicts fit into the shortest deadline, so
-that a part right behind it is still in time; capture lets parts go first. Without such a gap for `overdue_s` it is
-`challenge_overdue`.
+that a part right behind it is still in time, or no part has come for 2 s; capture lets parts go first. Without such a
+gap for `overdue_s` it is `challenge_overdue`.
 
 - *passed*: rejected as an anomaly.
 - *missed*: accepted. Accepting stops (`challenge_missed`) until a later challenge has passed **and** an operator has
-  acknowledged. The same picture is repeated every `retry_s` until it passes. Parts whose accept the gate already had
-  still pass.
+  acknowledged. The same picture is repeated every `retry_s` until it passes, also by a decision that was started again.
+  Parts whose accept the gate already had still pass.
 - *unanswered*: rejected for another reason, such as a worker that died meanwhile. Accepting stops
   (`challenge_unanswered`) until the repetition passes; nobody needs to acknowledge.
 

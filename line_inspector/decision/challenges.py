@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from line_inspector.config import NS_PER_S, ChallengeSettings
 from line_inspector.decision.policy import Finding, blame, judge, unanswered
@@ -22,6 +23,7 @@ TAKEN_WITHIN_NS = NS_PER_S
 SETTLES_NS = NS_PER_S  # after a start, until everybody is connected
 LATENCIES_KEPT = 50
 USUAL = 0.9  # quantile of the latencies that a gap must leave room for
+QUIET_NS = 2 * NS_PER_S  # a line without a part for so long has none right behind
 ROOM = 3  # the challenge, the part that comes right behind it, and once more for a busy machine
 MINUTES_NS = 60 * NS_PER_S
 
@@ -54,21 +56,32 @@ class _Course:
 class Challenges:
     """Asks for challenges when they are due and there is room, and says how each one went.
 
-    `frames` are the names of each camera's pictures. Nothing here can accept a part: a challenge is known by its id,
+    `frames` are the names of each camera's pictures; `missed` those of them with which it begins, since the process
+    before this one ended before they had passed. Nothing here can accept a part: a challenge is known by its id,
     and whatever comes of it ends in a ChallengeRecord.
     """
 
     def __init__(
-        self, settings: ChallengeSettings, frames: Mapping[str, Sequence[str]], deadline_ns: int, now_ns: int
+        self,
+        settings: ChallengeSettings,
+        frames: Mapping[str, Sequence[str]],
+        deadline_ns: int,
+        now_ns: int,
+        missed: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._settings, self._deadline_ns = settings, deadline_ns
         self._courses = {camera: _Course(names, now_ns + SETTLES_NS) for camera, names in frames.items()}
+        for camera, name in missed.items():
+            if name in frames[camera]:
+                self._courses[camera].frame = frames[camera].index(name)
         self._latencies_ns: deque[int] = deque(maxlen=LATENCIES_KEPT)
+        self._quiet_since_ns: int | None = None  # no part has been decided since
         self._run, self._number = f"{now_ns:x}", 0
 
     def decided(self, camera: str, version: str, latency_ns: int) -> None:
         """A real part was decided on a verdict of this model, so long after its trigger."""
         self._latencies_ns.append(latency_ns)
+        self._quiet_since_ns = None
         course = self._courses.get(camera)
         if course and version and version != course.version:
             if course.version:
@@ -82,7 +95,7 @@ class Challenges:
 
     def due(self, waiting_parts: int, worker_alive: bool, now_ns: int, wall_ns: int) -> list[ChallengeRequest]:
         """What to ask capture for now: nothing while parts wait, or one right behind could be late for it."""
-        has_room = worker_alive and self._has_room(waiting_parts)
+        has_room = worker_alive and self._has_room(waiting_parts, now_ns)
         asked = []
         for camera, course in self._courses.items():
             self._settle_due(course, now_ns)
@@ -140,10 +153,12 @@ class Challenges:
         if course.due_since_ns is None and now_ns >= course.next_ns:
             course.due_since_ns = now_ns
 
-    def _has_room(self, waiting_parts: int) -> bool:
+    def _has_room(self, waiting_parts: int, now_ns: int) -> bool:
+        if self._quiet_since_ns is None:
+            self._quiet_since_ns = now_ns
         if waiting_parts > self._settings.most_open:
             return False
-        if not self._latencies_ns:
+        if not self._latencies_ns or now_ns - self._quiet_since_ns > QUIET_NS:
             return True
         usual_ns = sorted(self._latencies_ns)[int(USUAL * (len(self._latencies_ns) - 1))]
         return ROOM * usual_ns <= self._deadline_ns

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from nicegui import ui
 
+from line_inspector.overlay.alarm_words import operators_name
 from line_inspector.overlay.view import AlarmView
 
 ROWS = 8
-LONGEST_NAME = 60
 ICONS = {"critical": "error", "warning": "warning"}
 
 
@@ -39,7 +39,7 @@ class AlarmPanel:
         self._more.visible = len(alarms) > ROWS
 
     def _acknowledged(self, alarm: AlarmView) -> None:
-        name = str(self._name.value or "").strip()[:LONGEST_NAME]
+        name = operators_name(self._name.value)
         if name:
             self._acknowledge(alarm, name)
         else:

@@ -6,6 +6,8 @@ from line_inspector.alarms.table import BY_NAME, Effect, Severity
 from line_inspector.messages import AlarmsStanding, StandingAlarm
 from line_inspector.overlay.view import AlarmView
 
+LONGEST_NAME = 60
+
 
 def alarm_view(one: StandingAlarm) -> AlarmView:
     """The alarm as the page shows it; one of a newer decision, which the table here does not know, by its name."""
@@ -27,6 +29,12 @@ def alarm_view(one: StandingAlarm) -> AlarmView:
         facts=" \N{MIDDLE DOT} ".join(fact for fact in facts if fact),
         waits_for_person=bool(alarm and alarm.latching and not one.acknowledged),
     )
+
+
+def operators_name(typed: object) -> str:
+    """A name as it goes on record: what can be printed, in one line, not too long. A browser may send anything."""
+    words = "".join(sign if sign.isprintable() else " " for sign in str(typed or "")).split()
+    return " ".join(words)[:LONGEST_NAME]
 
 
 def effect_in_words(told: AlarmsStanding | None) -> str:

@@ -47,7 +47,7 @@ from line_inspector.streams import (
 
 CAMERA = {"source": {"kind": "simulated"}, "trigger": {"kind": "line"}, "to_gate_mm": 400, "max_rate_hz": 10}
 PATIENCE_S = 15
-GAP_NS = 20_000_000  # between parts, so that each gets a window
+GAP_NS = 40_000_000  # between parts, so that each gets a window, also at a PLC
 
 
 class PlayedLine:

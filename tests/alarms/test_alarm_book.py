@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from line_inspector.alarms.book import AlarmBook, Happening
+from line_inspector.alarms.book import AND_MORE, LONGEST_DETAIL, AlarmBook, Happening
 from line_inspector.alarms.table import (
     ALARMS,
     BIN_FULL,
@@ -113,3 +113,18 @@ def test_a_pulse_stands_until_it_is_acknowledged_and_others_end_by_themselves() 
     assert [one.detail for one in book.standing if one.alarm.latching] == ["part 7"]
     assert book.acknowledge("reject_unconfirmed", "", "Ann", 6)
     assert not book.stop_requested and [one.alarm for one in book.standing] == [WORKER_SLOW]
+
+
+def test_each_pulse_is_on_record_and_shown_until_somebody_has_seen_them_all() -> None:
+    book = AlarmBook()
+    for number in range(100):
+        book.pulse(REJECT_UNCONFIRMED, "", number, f"part {number}")
+    events = book.take_events()
+    assert [event.detail for event in events] == [f"part {number}" for number in range(100)]
+    assert {event.happening for event in events} == {Happening.RAISED}
+    (shown,) = book.standing
+    assert shown.detail.startswith("part 0; part 1; part 2; ") and shown.detail.endswith(AND_MORE)
+    assert len(shown.detail) <= LONGEST_DETAIL + len(AND_MORE) and shown.detail.count(AND_MORE) == 1
+    assert book.acknowledge("reject_unconfirmed", "", "Ann", 100) and not book.standing
+    book.pulse(REJECT_UNCONFIRMED, "", 101, "part 101")
+    assert [one.detail for one in book.standing] == ["part 101"]

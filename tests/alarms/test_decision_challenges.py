@@ -59,6 +59,25 @@ def test_a_model_that_accepts_everything_accepts_nothing_after_its_challenge(lin
     assert verify(line.line.ledger_url, line.line.archive_dir).faults == []
 
 
+def test_a_restart_does_not_let_an_easier_defect_stand_for_the_one_that_was_missed(tmp_path: Path, draw_frame) -> None:  # type: ignore[no-untyped-def]
+    for number, name in enumerate(("easy.png", "hard, score 1.png")):
+        save_picture(tmp_path / "known" / "disc" / "top" / name, draw_frame(number))
+    line = PlayedLine(tmp_path, challenge={"frames": "known", "every_min": 0.05, "retry_s": 0.5})
+    try:
+        line.until(lambda: len(line.challenged) == 1)
+        line.challenge_score = 0.1
+        line.until(lambda: line.names() == {"challenge_missed"})
+        assert set(line.challenged[1:]) == {"hard, score 1.png"}
+        line.takes_challenges = False
+        line.restart()
+        asked = len(line.challenged)
+        line.takes_challenges = True
+        line.until(lambda: len(line.challenged) > asked)
+        assert line.challenged[asked] == "hard, score 1.png"
+    finally:
+        line.close()
+
+
 def test_one_that_passes_is_on_record_and_the_report_counts_it(line: PlayedLine) -> None:
     line.until(lambda: len(line.challenged) >= 2)
     good = line.parts(2)

@@ -126,3 +126,12 @@ def test_known_defects_must_be_there_and_fit_the_camera(
 def test_a_looped_back_challenge_takes_somebody_who_sees_it(check: Callable[..., tuple[int, str, str]]) -> None:
     code, _, error = check(sections="challenge: {frames: known, loop_back: true}\n")
     assert code == 2 and "bin_sensor" in error
+
+
+@pytest.mark.parametrize(("to_gate_mm", "startable"), [(21, False), (29, False), (31, True)])
+def test_a_line_that_would_reject_every_part_for_its_gap_is_refused(
+    check: Callable[..., tuple[int, str, str]], to_gate_mm: float, startable: bool
+) -> None:
+    code, _, error = check(to_gate_mm=to_gate_mm, max_width_px=FRAME_PX, max_height_px=FRAME_PX)
+    assert (code == 0) is startable
+    assert startable or ("gap_unknown" in error and error.count("\n") == 1)

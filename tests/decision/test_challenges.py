@@ -179,3 +179,21 @@ def test_whatever_comes_only_an_anomaly_passes_and_every_camera_has_one_at_a_tim
                 assert all(record.outcome is ChallengeOutcome.UNANSWERED for record in records)
         records = course.expire(False, now_ns, 0)
         assert all(record.outcome is ChallengeOutcome.UNANSWERED for record in records)
+
+
+def test_a_line_that_stands_is_challenged_however_slow_its_last_parts_were() -> None:
+    course = challenges()
+    for number in range(50):
+        course.decided("top", "v1", DEADLINE_NS)
+        assert course.due(0, True, number * S // 4, 0) == [], "a part right behind would be late"
+    stopped_ns = 50 * S // 4
+    assert course.due(0, True, stopped_ns + S, 0) == []
+    assert course.due(1, True, stopped_ns + 4 * S, 0) == []
+    assert asked(course, stopped_ns + 4 * S).frame == "a.png"
+
+
+def test_what_was_missed_before_a_restart_comes_first_after_it() -> None:
+    frames = {"top": ["a.png", "b.png"], "side": ["a.png"]}
+    course = Challenges(SETTINGS, frames, DEADLINE_NS, -SETTLES_NS, {"top": "b.png", "side": "gone.png"})
+    requests = course.due(0, True, 0, 0)
+    assert {request.camera: request.frame for request in requests} == {"top": "b.png", "side": "a.png"}

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from overlay_results import START_NS
 
 from line_inspector.alarms import table
 from line_inspector.bus import Bus
 from line_inspector.config import Line
 from line_inspector.line_file import read_line_file
-from line_inspector.messages import AlarmAcknowledgement, AlarmsStanding, Health, StandingAlarm
+from line_inspector.messages import AlarmAcknowledgement, AlarmsStanding, Health, StandingAlarm, decode, encode
+from line_inspector.overlay.alarm_words import LONGEST_NAME, operators_name
 from line_inspector.overlay.feed import Feed
 from line_inspector.overlay.state import State
 from line_inspector.overlay.view import Condition
@@ -63,6 +66,21 @@ def test_a_standing_alarm_takes_attention(line: Line) -> None:
     assert state.view(START_NS).condition is Condition.INSPECTING
     state.take_alarms(told(standing("ledger_down")))
     assert state.view(START_NS).condition is Condition.ATTENTION
+
+
+@given(st.none() | st.integers() | st.lists(st.text()) | st.text(st.characters(codec=None)))
+@example("\ud800")
+@example("Ann\0\n2026-01-01 INFO alarms: nothing happened")
+def test_whatever_a_browser_sends_as_a_name_can_be_sent_and_logged_in_one_line(typed: object) -> None:
+    who = operators_name(typed)
+    assert len(who) <= LONGEST_NAME and len(who.splitlines()) <= 1 and "\0" not in who
+    said = AlarmAcknowledgement(name="rejects_in_row", subject="top", who=who)
+    assert decode(encode(said), AlarmAcknowledgement) == said
+
+
+def test_a_name_is_what_was_typed() -> None:
+    assert operators_name("  Ann  O\u2019Neill-\u0160imkov\u00e1 ") == "Ann O\u2019Neill-\u0160imkov\u00e1"
+    assert operators_name("\t \n") == operators_name(None) == ""
 
 
 def test_an_acknowledgement_reaches_decision(tmp_path: Path, line: Line) -> None:
