@@ -36,13 +36,24 @@ def write_key_pair(folder: Path, name: str, *, replace: bool = False) -> None:
     for suffix in (PUBLIC, SECRET):
         path = folder / f"{name}{suffix}"
         if os.path.lexists(path) and not replace:
-            raise InputError("exists already", str(path), "Keep it, or say --replace")
+            raise InputError("exists already", str(path), "Keep it, or take a new folder")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     public, secret = (half.decode() for half in zmq.curve_keypair())
     secret_text = f'# Secret half of the CURVE key pair "{name}". It belongs on one host, readable by one user.\n'
     _write(folder / f"{name}{SECRET}", f"{secret_text}{_pair(public, secret)}", 0o600)
-    public_text = f'# Public half of the CURVE key pair "{name}".\n'
-    _write(folder / f"{name}{PUBLIC}", f"{public_text}{_pair(public)}", 0o644)
+    _write_public(folder, name, public)
+
+
+def keep_key_pair(folder: Path, name: str) -> None:
+    """Looks at a pair that is there; its public file is written anew where it is gone, or of another pair.
+
+    Raises InputError where the secret file cannot be trusted.
+    """
+    pair = read_key_pair(folder, name)
+    with contextlib.suppress(InputError):
+        if read_public_key(folder, name) == pair.public:
+            return
+    _write_public(folder, name, pair.public.decode())
 
 
 def read_public_key(folder: Path, name: str) -> bytes:
@@ -59,6 +70,11 @@ def read_key_pair(folder: Path, name: str) -> KeyPair:
     if secret is None or zmq.curve_public(secret) != public:
         raise InputError("does not hold both halves of one key pair", str(path), REMEDY)
     return KeyPair(public, secret)
+
+
+def _write_public(folder: Path, name: str, public: str) -> None:
+    text = f'# Public half of the CURVE key pair "{name}".\n'
+    _write(folder / f"{name}{PUBLIC}", f"{text}{_pair(public)}", 0o644)
 
 
 def _pair(public: str, secret: str = "") -> str:
