@@ -6,6 +6,7 @@ The format is that of pyzmq's own certificates, so other ZeroMQ programs can rea
 
 import contextlib
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,9 @@ def _pair(public: str, secret: str = "") -> str:
 
 def _read(path: Path) -> tuple[bytes, bytes | None]:
     try:
+        if _others_may_replace(path):
+            what = "others may write this key or its folder, and so admit whom they like"
+            raise InputError(what, str(path), f"chmod o-w {path.parent} {path}")
         keys = zmq.auth.load_certificate(path)
     except OSError as e:
         raise InputError(f"no key can be read here ({e.strerror or 'no such file'})", str(path), REMEDY) from e
@@ -92,6 +96,11 @@ def _read(path: Path) -> tuple[bytes, bytes | None]:
     if any(key is not None and not _is_key(key) for key in keys):
         raise InputError("is not a key file", str(path), REMEDY)
     return keys
+
+
+def _others_may_replace(path: Path) -> bool:
+    folder = path.parent.stat().st_mode
+    return bool(path.stat().st_mode & stat.S_IWOTH or (folder & stat.S_IWOTH and not folder & stat.S_ISVTX))
 
 
 def _is_key(text: bytes) -> bool:

@@ -111,6 +111,19 @@ def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
         read_key_pair(tmp_path, "far")
 
 
+@pytest.mark.parametrize("where", ["the file", "the folder"])
+def test_a_public_key_that_others_may_replace_is_refused(tmp_path: Path, where: str) -> None:
+    """Who can write it decides whom a worker admits, or to whom the line gives its frames."""
+    folder = tmp_path / "keys"
+    write_key_pair(folder, "line")
+    (folder / "line.key" if where == "the file" else folder).chmod(0o777)
+    with pytest.raises(InputError, match="others may write"):
+        read_public_key(folder, "line")
+    folder.chmod(0o1777)
+    (folder / "line.key").chmod(0o644)
+    assert read_public_key(folder, "line"), "in a folder where everybody may only remove what is his own"
+
+
 @pytest.mark.parametrize(
     "text", ["", "curve\n", 'public-key = "short"\n', "\0\xff" * 90, f'public-key = "{chr(34) * 40}"\n', "x" * 40]
 )
