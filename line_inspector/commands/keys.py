@@ -30,7 +30,7 @@ def new(
     """
     import re
 
-    from line_inspector.workers.keys import PUBLIC, SECRET, read_key_pair, write_key_pair
+    from line_inspector.workers.keys import PUBLIC, SECRET, keep_key_pair, write_key_pair
 
     workers = list(dict.fromkeys(worker or ["far"]))
     for name in workers:
@@ -40,7 +40,7 @@ def new(
         if taken and not replace:
             raise InputError("exists already", str(taken[0]), "Name another worker, or say --replace")
     if (folder / f"{LINE_KEY}{SECRET}").exists():
-        read_key_pair(folder, LINE_KEY)
+        keep_key_pair(folder, LINE_KEY)
         print(f"kept {folder / LINE_KEY}{SECRET}")
     else:
         write_key_pair(folder, LINE_KEY)

@@ -6,6 +6,7 @@ The format is that of pyzmq's own certificates, so other ZeroMQ programs can rea
 
 import contextlib
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,13 +37,24 @@ def write_key_pair(folder: Path, name: str, *, replace: bool = False) -> None:
     for suffix in (PUBLIC, SECRET):
         path = folder / f"{name}{suffix}"
         if os.path.lexists(path) and not replace:
-            raise InputError("exists already", str(path), "Keep it, or say --replace")
+            raise InputError("exists already", str(path), "Keep it, or take a new folder")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     public, secret = (half.decode() for half in zmq.curve_keypair())
     secret_text = f'# Secret half of the CURVE key pair "{name}". It belongs on one host, readable by one user.\n'
     _write(folder / f"{name}{SECRET}", f"{secret_text}{_pair(public, secret)}", 0o600)
-    public_text = f'# Public half of the CURVE key pair "{name}".\n'
-    _write(folder / f"{name}{PUBLIC}", f"{public_text}{_pair(public)}", 0o644)
+    _write_public(folder, name, public)
+
+
+def keep_key_pair(folder: Path, name: str) -> None:
+    """Looks at a pair that is there; its public file is written anew where it is gone, or of another pair.
+
+    Raises InputError where the secret file cannot be trusted.
+    """
+    pair = read_key_pair(folder, name)
+    with contextlib.suppress(InputError):
+        if read_public_key(folder, name) == pair.public:
+            return
+    _write_public(folder, name, pair.public.decode())
 
 
 def read_public_key(folder: Path, name: str) -> bytes:
@@ -61,6 +73,11 @@ def read_key_pair(folder: Path, name: str) -> KeyPair:
     return KeyPair(public, secret)
 
 
+def _write_public(folder: Path, name: str, public: str) -> None:
+    text = f'# Public half of the CURVE key pair "{name}".\n'
+    _write(folder / f"{name}{PUBLIC}", f"{text}{_pair(public)}", 0o644)
+
+
 def _pair(public: str, secret: str = "") -> str:
     rows = [f'    public-key = "{public}"', *([f'    secret-key = "{secret}"'] if secret else [])]
     return "\n".join(["metadata", "curve", *rows, ""])
@@ -68,6 +85,9 @@ def _pair(public: str, secret: str = "") -> str:
 
 def _read(path: Path) -> tuple[bytes, bytes | None]:
     try:
+        if _others_may_replace(path):
+            what = "others may write this key or its folder, and so admit whom they like"
+            raise InputError(what, str(path), f"chmod o-w {path.parent} {path}")
         keys = zmq.auth.load_certificate(path)
     except OSError as e:
         raise InputError(f"no key can be read here ({e.strerror or 'no such file'})", str(path), REMEDY) from e
@@ -76,6 +96,11 @@ def _read(path: Path) -> tuple[bytes, bytes | None]:
     if any(key is not None and not _is_key(key) for key in keys):
         raise InputError("is not a key file", str(path), REMEDY)
     return keys
+
+
+def _others_may_replace(path: Path) -> bool:
+    folder = path.parent.stat().st_mode
+    return bool(path.stat().st_mode & stat.S_IWOTH or (folder & stat.S_IWOTH and not folder & stat.S_ISVTX))
 
 
 def _is_key(text: bytes) -> bool:

@@ -21,7 +21,7 @@ from line_inspector.workers.workload import MOST_IN_FLIGHT, Workload
 log = logging.getLogger("inference")
 
 LONGEST_RECONNECT_MS = 500
-LONGEST_ANSWER_BYTES = 1_000_000
+LONGEST_ANSWER_BYTES = 65_536  # ten times a heat map; a longer one would pass through decision and ledger
 ROUND_TRIPS = 50  # the fastest of so many is what the way takes
 REFUSED, IN_THE_CLEAR = zmq.EVENT_HANDSHAKE_FAILED_AUTH, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
 HUNG_UP = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL  # so does who has another key, but also who is just being stopped

@@ -71,6 +71,22 @@ def test_a_key_is_never_overwritten_unless_told(tmp_path: Path) -> None:
     assert after["far.key_secret"] != first["far.key_secret"]
 
 
+@pytest.mark.parametrize("damage", ["gone", "of another pair", "cut off"])
+def test_the_public_half_of_a_kept_pair_is_mended_from_its_secret(tmp_path: Path, damage: str) -> None:
+    """The command says that the worker's host needs it; so it must be there, and be the right one."""
+    new(str(tmp_path))
+    secret, public = (tmp_path / "line.key_secret").read_bytes(), tmp_path / "line.key"
+    if damage == "gone":
+        public.unlink()
+    else:
+        write_key_pair(tmp_path / "b", "line")
+        text = (tmp_path / "b" / "line.key").read_text()
+        public.write_text(text if damage == "of another pair" else text[:-20])
+    new(str(tmp_path), "--worker", "other")
+    assert read_public_key(tmp_path, "line") == read_key_pair(tmp_path, "line").public
+    assert mode(public) == 0o644 and (tmp_path / "line.key_secret").read_bytes() == secret
+
+
 def test_nothing_half_written_is_left_where_the_disk_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
@@ -93,6 +109,19 @@ def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "far.key_secret").chmod(0o640)
     with pytest.raises(InputError, match="others may read"):
         read_key_pair(tmp_path, "far")
+
+
+@pytest.mark.parametrize("where", ["the file", "the folder"])
+def test_a_public_key_that_others_may_replace_is_refused(tmp_path: Path, where: str) -> None:
+    """Who can write it decides whom a worker admits, or to whom the line gives its frames."""
+    folder = tmp_path / "keys"
+    write_key_pair(folder, "line")
+    (folder / "line.key" if where == "the file" else folder).chmod(0o777)
+    with pytest.raises(InputError, match="others may write"):
+        read_public_key(folder, "line")
+    folder.chmod(0o1777)
+    (folder / "line.key").chmod(0o644)
+    assert read_public_key(folder, "line"), "in a folder where everybody may only remove what is his own"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zmq
+from msgspec.structs import replace
 from worker_ends import (
     MODEL,
     REPLY,
@@ -31,6 +32,7 @@ from line_inspector import messages
 from line_inspector.config import WorkerSettings
 from line_inspector.messages import Fault, Reason, Verdict
 from line_inspector.ring import fingerprint
+from line_inspector.workers.door import Request
 from line_inspector.workers.keys import write_key_pair
 from line_inspector.workers.model_id import ModelId
 from line_inspector.workers.sharing import Asked, OpenFrame, stamped
@@ -211,6 +213,20 @@ def test_the_line_finds_its_worker_after_another_has_answered_in_its_place(
                 list(door.drain(REPLY))
                 list(link.drain(time.monotonic_ns()))
                 time.sleep(0.01)
+
+
+def test_a_worker_that_says_far_too_much_is_not_heard(settings: WorkerSettings, tmp_path: Path) -> None:
+    """Else a heat map of a megabyte would go through decision, page and ledger, part after part."""
+    with door_of(settings, tmp_path) as door, link_of(settings, tmp_path) as link:
+        connect(link, door)
+        assert link.give(call(10**9, (40, 50, 3)), ready(), picture(), time.monotonic_ns())
+        answers = iter([b"\0" * 500_000, b""])
+
+        def answer(request: Request) -> Verdict:
+            return replace(verdict_of(request, 1, 2), heat=next(answers))
+
+        heard, _ = exchange(link, door, 1.5, answer)
+        assert not [item for item in heard if item.answer]
 
 
 @pytest.mark.parametrize("curve", [False, True], ids=["in the clear", "with a key of its own"])
