@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from line_inspector.errors import InputError
 from line_inspector.messages import ChallengeRecord, PartRecord
-from line_inspector.records.audit import Change, append_changes, append_settings
+from line_inspector.records.audit import Change, append_changes, append_settings, who
 from line_inspector.records.change_spool import ChangeSpool
 from line_inspector.records.database import (
     Rows,
@@ -104,6 +104,7 @@ class LedgerWriter:
         self._committed: deque[str] = deque()
         self._submitted = 0
         self._written = 0
+        self._trying: list[Row] = []  # by the thread, at present
         self._closing = threading.Event()
         self._abandoned = threading.Event()
         remedy = "Decisions go on, rows wait in memory and journal. Start the server, free space, or release locks"
@@ -166,7 +167,23 @@ class LedgerWriter:
         self._thread.join(timeout_s)
         all_written = not self._thread.is_alive()
         self._abandoned.set()
+        if not all_written:
+            self._keep_changes()
         return all_written
+
+    def _keep_changes(self) -> None:
+        """Leaves alarms, challenges and other changes in the spool; parts are in the journal, and announced again."""
+        rows = list(self._trying)
+        while not self._waiting.empty():
+            with suppress(queue.Empty):
+                row = self._waiting.get_nowait()
+                rows += [row] if row else []
+        try:
+            for row in rows:
+                if self._spool and isinstance(row, (Change, ChallengeRecord)):
+                    self._spool.add(row if isinstance(row, Change) else told_of(row))
+        except OSError as e:
+            self._outage.begin(e.strerror)
 
     def _look(self) -> InputError | None:
         """Opens the database for the first time; why it never can be a ledger."""
@@ -206,7 +223,7 @@ class LedgerWriter:
 
     def _commit(self, rows: list[Row]) -> None:
         """Tries until the database has the rows, or `close` gives up."""
-        group = _Group()
+        group, self._trying = _Group(), rows
         for row in rows:
             group.add(row)
         retry_s = FIRST_RETRY_S
@@ -214,6 +231,7 @@ class LedgerWriter:
             if self._abandoned.wait(retry_s):
                 return
             retry_s = min(2 * retry_s, LONGEST_RETRY_S)
+        self._trying = []
         self._written += len(group.part_ids)
         self._committed.extend(group.part_ids)
 
@@ -238,3 +256,12 @@ class LedgerWriter:
         if self._spool:
             with suppress(SQLAlchemyError, OSError, InputError, Vanished):  # parts come first; it is tried again
                 self._spool.drain(self._database)
+
+
+def told_of(challenge: ChallengeRecord) -> Change:
+    """The challenge as a change, for the audit table: where its own table could not be reached before the end."""
+    outcome = f"{challenge.outcome}: {challenge.reason} {challenge.detail}".strip()
+    told = f"{outcome}, score {challenge.score}, threshold {challenge.threshold}, model {challenge.model_version}"
+    subject = f"{challenge.camera} {challenge.frame}"
+    key = challenge.part_id
+    return Change(key, challenge.decided_wall_ns, who(), "challenge", subject, challenge.cause, told)
