@@ -14,14 +14,17 @@ from line_inspector.chaos.jump_clock import JumpClock
 from line_inspector.chaos.kill import Kill
 from line_inspector.chaos.lock_database import LockDatabase
 from line_inspector.chaos.stall_engine import StallEngine
+from line_inspector.chaos.trouble_plc import JumpPlcClock, StopPlc
 from line_inspector.chaos.unplug_camera import UnplugCamera
 from line_inspector.chaos.victim import Victim
 from line_inspector.errors import InputError
+from line_inspector.simulation.plc_trouble import PlcState
 from stations import STATIONS
 
 BLOW = Course()
 SHORT_OR_LONG = Course(0.3, 5.0)  # shorter than the heartbeat's timeout, and longer than any part's deadline
 LASTING = Course(2.0, 5.0)
+DEAF = Course(SHORT_OR_LONG.shortest_s, SHORT_OR_LONG.longest_s, silences_gate=True)
 
 
 @dataclass(frozen=True)
@@ -47,20 +50,26 @@ CATALOGUE: dict[str, Row] = {
     "unplug_camera": Row(SHORT_OR_LONG, UnplugCamera, "the cameras deliver nothing"),
     "fill_disk": Row(LASTING, FillDisk, "no space left for journal, ledger and archive"),
     "lock_database": Row(LASTING, LockDatabase, "another program holds the ledger's write lock"),
-    "cut_gate": Row(
-        Course(SHORT_OR_LONG.shortest_s, SHORT_OR_LONG.longest_s, silences_gate=True),
-        CutGate,
-        "no heartbeat and no accept reaches the gate",
-    ),
+    "cut_gate": Row(DEAF, CutGate, "no heartbeat and no accept reaches the gate"),
     "corrupt_frames": Row(LASTING, CorruptFrames, "headers and pixels in the frame rings are overwritten"),
     "corrupt_messages": Row(LASTING, CorruptMessages, "malformed messages at every socket"),
     "jump_clock": Row(LASTING, JumpClock, "the stations' wall clock is an hour or ten years off, then right again"),
+    "pause_plc": Row(
+        DEAF, partial(StopPlc, state=PlcState.PAUSED), "the PLC's program stands still, its server answers"
+    ),
+    "restart_plc": Row(DEAF, partial(StopPlc, state=PlcState.OFF), "the PLC is off, and starts anew"),
+    "jump_plc_clock": Row(BLOW, JumpPlcClock, "the PLC's clock jumps, by 50 ms to a minute"),
 }
+OF_A_PLC = ("pause_plc", "restart_plc", "jump_plc_clock")
 
 
-def chosen(names: Iterable[str]) -> list[str]:
-    """The names, each once; all there are without any. Raises InputError for one that is unknown."""
-    wanted = list(dict.fromkeys(names)) or list(CATALOGUE)
+def chosen(names: Iterable[str], *, with_plc: bool = True) -> list[str]:
+    """The names, each once; without any all there are, those of a PLC only `with_plc`.
+
+    Raises InputError for one that is unknown.
+    """
+    every = [name for name in CATALOGUE if with_plc or name not in OF_A_PLC]
+    wanted = list(dict.fromkeys(names)) or every
     for name in wanted:
         if name not in CATALOGUE:
             raise InputError("no such fault", f"--fault {name}", f"Known: {', '.join(CATALOGUE)}")

@@ -41,6 +41,10 @@ class Scratch:
         return self.folder / "clock"
 
     @property
+    def plc_trouble(self) -> Path:
+        return self.folder / "plc"
+
+    @property
     def log(self) -> Path:
         return self.folder / "line.log"
 

@@ -1,4 +1,4 @@
-"""The line that is hurt: the given one, with gate and world in simulation and every file in a scratch folder."""
+"""The line that is hurt: the given one, gate on loopback, world simulated, and every file in a scratch folder."""
 
 import random
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from line_inspector.chaos.scratch_gate import at_another_port, scratch_gate
 from line_inspector.config import FolderCamera, Line, SimulatedCamera, SimulationSettings
 from line_inspector.config.inference import LOCAL
 from line_inspector.line_file import parse_line
@@ -24,14 +25,10 @@ def scratch_line(given: Line, data_dir: Path, cable: Path, seed: int) -> Line:
     real one, a video) is replaced by a simulated one: see `stands_in`.
     """
     document = given.model_dump(mode="json", exclude_none=True)
-    gate, simulation = given.decision.gate, given.simulation or SimulationSettings()
+    simulation = given.simulation or SimulationSettings()
     document["data_dir"] = str(data_dir)
     document.pop("challenge", None)  # pictures of the real product, and nobody there to acknowledge
-    document["decision"]["gate"] = {
-        "kind": "simulated",
-        "window_ms": gate.window_ms,
-        "heartbeat_timeout_ms": gate.heartbeat_timeout_ms,
-    }
+    document["decision"]["gate"] = scratch_gate(given.decision.gate)
     document["records"] |= {"ledger": LEDGER, "archive_min_free_mb": ARCHIVE_MIN_FREE_MB}
     for of_a_large_disk in ("archive_keep_free_mb", "archive_max_mb"):
         document["records"].pop(of_a_large_disk, None)
@@ -64,8 +61,9 @@ def ledger_file(line: Line) -> Path:
 
 
 def world_line(line: Line, data_dir: Path) -> Line:
-    """The same line as the world knows it: with record and sockets in a folder of its own."""
-    return line.model_copy(update={"data_dir": data_dir})
+    """The same line as the world knows it: record and sockets in a folder of its own, its PLC at a port of its own."""
+    decision = line.decision.model_copy(update={"gate": at_another_port(line.decision.gate)})
+    return line.model_copy(update={"data_dir": data_dir, "decision": decision})
 
 
 def write_line(line: Line, path: Path) -> Path:

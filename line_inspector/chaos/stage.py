@@ -7,6 +7,7 @@ from pathlib import Path
 
 from line_inspector.chaos.jump_clock import set_clock_offset
 from line_inspector.chaos.scratch import Scratch
+from line_inspector.chaos.scratch_gate import port_of
 from line_inspector.chaos.scratch_line import world_line, write_line
 from line_inspector.chaos.victim import Victim
 from line_inspector.chaos.wire import Wire
@@ -14,6 +15,7 @@ from line_inspector.config import Line
 from line_inspector.errors import InputError
 from line_inspector.ring import remove_orphans
 from line_inspector.runtime import StopFlag
+from line_inspector.simulation.plc_trouble import TROUBLE_FILE, Trouble, write_trouble
 from line_inspector.streams import ACCEPTS, BIN, ENCODER, HEARTBEAT, TRIGGERS, Stream
 from line_inspector.supervisor import Supervised, Supervisor
 from line_inspector.wall_clock import OFFSET_FILE
@@ -32,6 +34,7 @@ def stage(line: Line, scratch: Scratch, seed: int) -> Iterator[Victim]:
     write_line(world, scratch.folder / "world.yaml")
     scratch.cable.touch()
     set_clock_offset(scratch.clock_offset, 0)
+    write_trouble(scratch.plc_trouble, Trouble())
     for folder in (line.sockets_dir, world.sockets_dir):
         folder.mkdir(parents=True)
     for camera in line.cameras:  # the triggers' wire is never cut
@@ -39,10 +42,7 @@ def stage(line: Line, scratch: Scratch, seed: int) -> Iterator[Victim]:
     for stream in (ENCODER, BIN):  # nor are those of the sensors
         _socket(line, stream).symlink_to(_socket(world, stream))
     with ExitStack() as undo:
-        wires = (
-            Wire(near_end=_socket(world, HEARTBEAT), far_end=_socket(line, HEARTBEAT)),
-            Wire(near_end=_socket(line, ACCEPTS), far_end=_socket(world, ACCEPTS)),
-        )
+        wires = _wires(line, world)
         for wire in wires:
             undo.callback(wire.close)
         undo.callback(remove_orphans, line.ring_owner, ())
@@ -51,7 +51,7 @@ def stage(line: Line, scratch: Scratch, seed: int) -> Iterator[Victim]:
             path,
             with_world=False,
             log_file=scratch.log,
-            environment={OFFSET_FILE: str(scratch.clock_offset)},
+            environment={OFFSET_FILE: str(scratch.clock_offset), TROUBLE_FILE: str(scratch.plc_trouble)},
         )
         running: list[Supervised] = []
         undo.callback(supervisor.stop, running)
@@ -63,6 +63,7 @@ def stage(line: Line, scratch: Scratch, seed: int) -> Iterator[Victim]:
             wires=wires,
             cable=scratch.cable,
             clock_offset=scratch.clock_offset,
+            plc_trouble=scratch.plc_trouble if port_of(line.decision.gate) else None,
             small_disk=scratch.small_disk,
             rng=random.Random(f"{seed} faults"),
         )
@@ -79,6 +80,17 @@ def start(victim: Victim, scratch: Scratch, stop: StopFlag) -> bool:
         raise InputError(f"did not start: {missing}", "line", log or "Try line-inspector run with the same line file")
     victim.world_processes.append(victim.supervisor.start_world(scratch.folder / "world.yaml"))
     return True
+
+
+def _wires(line: Line, world: Line) -> tuple[Wire, ...]:
+    """All ways from the line to its gate: the PLC's, or those of the simulated gate."""
+    near_port, far_port = port_of(line.decision.gate), port_of(world.decision.gate)
+    if near_port and far_port:
+        return (Wire(near_end=near_port, far_end=far_port),)
+    return (
+        Wire(near_end=_socket(world, HEARTBEAT), far_end=_socket(line, HEARTBEAT)),
+        Wire(near_end=_socket(line, ACCEPTS), far_end=_socket(world, ACCEPTS)),
+    )
 
 
 def _socket(line: Line, stream: Stream, instance: str = "") -> Path:

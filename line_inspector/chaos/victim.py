@@ -17,6 +17,7 @@ class Victim:
 
     `world` is the line as the world knows it: with sockets of its own, which `wires` join to the line's. Its process is
     in `world_processes` once it runs. `small_disk` holds the line's data_dir, None where none could be mounted.
+    `plc_trouble` is the file that the world's PLC looks at, None where the gate has none.
     """
 
     line: Line
@@ -26,6 +27,7 @@ class Victim:
     wires: tuple[Wire, ...]
     cable: Path
     clock_offset: Path
+    plc_trouble: Path | None
     small_disk: SmallDisk | None
     rng: random.Random
 

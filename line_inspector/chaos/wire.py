@@ -1,12 +1,16 @@
-"""A cable between two Unix sockets, which can be cut: what a field bus cable is to a real gate."""
+"""A cable between two sockets, which can be cut: what a field bus cable is to a real gate."""
 
 import socket
 import threading
 from contextlib import suppress
 from pathlib import Path
 
+from line_inspector.chaos.scratch_gate import LOOPBACK
+
 POLL_S = 0.05
 CHUNK_BYTES = 65_536
+
+End = Path | int  # a Unix socket, or a TCP port of loopback
 
 
 class Wire:
@@ -16,7 +20,7 @@ class Wire:
     `cut` ends all connections and takes no new ones. `mend` undoes either.
     """
 
-    def __init__(self, near_end: Path, far_end: Path) -> None:
+    def __init__(self, near_end: End, far_end: End) -> None:
         self._near_end, self._far_end = near_end, far_end
         self._flowing, self._closing = threading.Event(), threading.Event()
         self._lock = threading.Lock()
@@ -54,9 +58,12 @@ class Wire:
         self._listener.close()
 
     def _listen(self) -> socket.socket:
-        self._near_end.parent.mkdir(parents=True, exist_ok=True)
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(self._near_end))
+        listener = _new_socket(self._near_end)
+        if isinstance(self._near_end, Path):
+            self._near_end.parent.mkdir(parents=True, exist_ok=True)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(_address(self._near_end))
         listener.listen(16)
         listener.settimeout(POLL_S)
         return listener
@@ -72,9 +79,9 @@ class Wire:
 
     def _join(self, near: socket.socket) -> None:
         """Leads the connection on; where nobody listens at the far end, it ends, as it would without the wire."""
-        far = socket.socket(socket.AF_UNIX)
+        far = _new_socket(self._far_end)
         try:
-            far.connect(str(self._far_end))
+            far.connect(_address(self._far_end))
         except OSError:
             near.close()
             far.close()
@@ -99,6 +106,14 @@ class Wire:
         _shut(source)
         _shut(sink)
         source.close()
+
+
+def _new_socket(end: End) -> socket.socket:
+    return socket.socket(socket.AF_UNIX if isinstance(end, Path) else socket.AF_INET)
+
+
+def _address(end: End) -> str | tuple[str, int]:
+    return str(end) if isinstance(end, Path) else (LOOPBACK, end)
 
 
 def _shut(end: socket.socket) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from line_inspector.chaos.scratch import scratch_folder
+from line_inspector.config import PlcGateSection
 from line_inspector.errors import InputError
 from line_inspector.line_file import read_line_file
 
@@ -44,7 +45,7 @@ def chaos(
         with scratch_folder(given.current_model_path.resolve()) as scratch:
             from line_inspector.chaos.catalogue import chosen  # not before: it brings threads, see scratch.py
 
-            names = chosen(fault or [])
+            names = chosen(fault or [], with_plc=isinstance(given.decision.gate, PlcGateSection))
             from line_inspector.commands.chaos_show import (
                 show,
             )  # takes seconds, which a misspelt name need not wait for

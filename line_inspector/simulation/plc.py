@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from line_inspector.actuators import require_gate
@@ -14,10 +15,12 @@ from line_inspector.errors import InputError
 from line_inspector.simulation.bin_sensor import BinSensor
 from line_inspector.simulation.gate import Passage
 from line_inspector.simulation.plc_program import PlcProgram
+from line_inspector.simulation.plc_trouble import LOOK_S, PlcState, read_trouble, trouble_file
 
-START_S = 30.0  # an OPC UA server builds some thousand nodes first
+START_S = 120.0  # an OPC UA server builds some thousand nodes first, on a busy machine too
 
-Server = Callable[[PlcProgram], Awaitable[Callable[[], Awaitable[Any]]]]  # starts it; gives back how to stop it
+StopServer = Callable[[], Awaitable[Any]]
+Server = Callable[[PlcProgram], Awaitable[StopServer]]  # starts it; gives back how to stop it
 
 
 class SimulatedPlc:
@@ -76,8 +79,40 @@ class SimulatedPlc:
             return
         finally:
             self._started.set()
+        told = trouble_file()
+        stop_server = await self._suffer(told, stop_server) if told else stop_server
         await self._stop.wait()
         await stop_server()
+
+    async def _suffer(self, told: Path, stop_server: StopServer) -> StopServer:
+        """Does to the PLC what the file says, until the end; gives back how to stop the server that runs then."""
+        state = PlcState.RUNNING
+        while not self._stop.is_set():
+            trouble = read_trouble(told)
+            self._program.shift_clock(trouble.clock_shift_ms)
+            if trouble.state is not state:
+                stop_server = await self._turned(state, trouble.state, stop_server)
+                state = trouble.state
+            await asyncio.sleep(LOOK_S)
+        return stop_server
+
+    async def _turned(self, before: PlcState, now: PlcState, stop_server: StopServer) -> StopServer:
+        """The PLC stands still from now on, or no longer; one that was off has its server and its program anew."""
+        if before is PlcState.OFF:
+            self._program.restart()
+            return await self._server(self._program)
+        if now is PlcState.RUNNING:
+            self._program.resume()
+            return stop_server
+        self._program.pause(time.monotonic_ns())
+        if now is PlcState.OFF:
+            await stop_server()
+            return _nothing_to_stop
+        return stop_server
+
+
+async def _nothing_to_stop() -> None:
+    """There is no server while the PLC is off."""
 
 
 def _server(settings: ModbusGateSettings | OpcUaGateSettings) -> Server:

@@ -60,11 +60,39 @@ class PlcProgram:
         self._heartbeat: int | None = None
         self._beats_ns: deque[int] = deque(maxlen=REMEMBERED_BEATS)
         self._windows: list[OpenWindow] = []
+        self._standing: Inputs | None = None  # what can be read while the program stands still
+        self._shift_ns = 0
         self._lock = threading.Lock()
+
+    def pause(self, now_ns: int) -> None:
+        """The program stands still: it takes nothing, its clock stops, and its outputs rest at reject."""
+        standing = self.inputs(now_ns)
+        with self._lock:
+            self._standing = standing
+
+    def resume(self) -> None:
+        """The program goes on with what it knew; its clock has gone on meanwhile."""
+        with self._lock:
+            self._standing = None
+
+    def restart(self) -> None:
+        """The program starts anew, knows nothing, and says so by another session."""
+        with self._lock:
+            self.session = self.session % LAST_SESSION + 1
+            self._standing, self._heartbeat, self._acknowledge = None, None, 0
+            self._beats_ns.clear()
+            self._windows.clear()
+
+    def shift_clock(self, shift_ms: int) -> None:
+        """The clock is off by so much from what it was at the start."""
+        with self._lock:
+            self._shift_ns = shift_ms * NS_PER_COUNT
 
     def written(self, outputs: Outputs, now_ns: int) -> None:
         """The vision system has written these values."""
         with self._lock:
+            if self._standing:
+                return
             self.stop_requested = bool(outputs.stop_request)
             if not outputs.ready or self._silent(now_ns):
                 self._windows.clear()
@@ -78,12 +106,16 @@ class PlcProgram:
     def inputs(self, now_ns: int) -> Inputs:
         """The values that the vision system reads now."""
         with self._lock:
+            if self._standing:
+                return self._standing
             state, count = self._bin.state, self._count(now_ns)
             return Inputs(self.session, count, self._acknowledge, self.mode, state.count, state.full)
 
     def passage(self, camera: str, gate_ns: int) -> Passage:
         """How whatever is before the camera's gate at `gate_ns` goes through, by what had arrived by then."""
         with self._lock:
+            if self._standing:
+                return Passage(False, Why.NO_ACCEPT, None)
             lane, count = self._lanes[camera], self._count(gate_ns)
             known = [w for w in self._windows if w.lane == lane and w.received_ns < gate_ns]
             found = next((w for w in known if w.holds(count)), None)
@@ -105,5 +137,5 @@ class PlcProgram:
         return heard_ns is None or now_ns - heard_ns >= self._timeout_ns
 
     def _count(self, now_ns: int) -> int:
-        count = (now_ns + self._offset_ns) // NS_PER_COUNT
+        count = (now_ns + self._offset_ns + self._shift_ns) // NS_PER_COUNT
         return (count - count % self._cycle_ms) % CLOCK_MODULUS

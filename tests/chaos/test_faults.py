@@ -21,6 +21,7 @@ from line_inspector.chaos.corrupt_messages import EXAMPLES, malformed
 from line_inspector.chaos.fault import NotPossible
 from line_inspector.chaos.jump_clock import set_clock_offset
 from line_inspector.chaos.lock_database import LockDatabase
+from line_inspector.chaos.scratch_gate import port_of
 from line_inspector.chaos.scratch_line import scratch_line, stands_in, world_line, write_line
 from line_inspector.chaos.victim import Victim
 from line_inspector.errors import InputError
@@ -175,3 +176,33 @@ def test_a_locked_database_takes_nothing(tmp_path: Path) -> None:
             other.execute("BEGIN IMMEDIATE")
     finally:
         writer.close(1.0)
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        {"kind": "modbus", "host": "192.0.2.1", "unit": 7, "window_ms": 60},
+        {"kind": "opcua", "endpoint": "opc.tcp://192.0.2.1:4840/x", "window_ms": 60},
+    ],
+)
+def test_a_plc_stays_one_but_nowhere_outside_this_machine(tmp_path: Path, gate: dict[str, object]) -> None:
+    document = yaml.safe_load((CONFIG / "demo.yaml").read_text()) | {"decision": {"gate": gate}}
+    line = scratch_line(parse_line(document, CONFIG / "demo.yaml"), tmp_path, tmp_path / "cable", seed=1)
+    world = world_line(line, tmp_path / "world")
+    near, far = line.decision.gate, world.decision.gate
+    assert near.kind == far.kind == gate["kind"] and near.window_ms == far.window_ms == 60
+    assert "192.0.2.1" not in str(near) + str(far)
+    assert port_of(near) and port_of(far) and port_of(near) != port_of(far)
+    assert read_line_file(write_line(world, tmp_path / "world.yaml")).decision == world.decision
+    if gate["kind"] == "modbus":
+        assert (near.host, near.unit, far.unit) == ("127.0.0.1", 7, 7)
+
+
+def test_what_befalls_a_plc_is_not_for_a_line_without_one(tmp_path: Path) -> None:
+    assert set(CATALOGUE) - set(chosen([], with_plc=False)) == {"pause_plc", "restart_plc", "jump_plc_clock"}
+    for name in ("pause_plc", "jump_plc_clock"):
+        assert chosen([name], with_plc=False) == [name]
+        fault = CATALOGUE[name].build(SimpleNamespace(plc_trouble=None, rng=random.Random(1)))
+        with pytest.raises(NotPossible, match="decision.gate.kind modbus or opcua"):
+            fault.inject()
+        fault.heal()

@@ -112,3 +112,19 @@ def heard(publisher: "zmq.Socket[bytes]", subscriber: "zmq.Socket[bytes]", patie
             subscriber.recv()
             return True
     return False
+
+
+def test_a_wire_of_tcp_ports_is_one_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as far, socket.socket() as free:
+        far.settimeout(5)
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        wire = Wire(port, far.getsockname()[1])
+        near = socket.create_connection(("127.0.0.1", port), timeout=5)
+        there, _ = far.accept()
+        near.sendall(b"beat")
+        assert there.recv(10) == b"beat"
+        wire.cut()
+        assert near.recv(10) == there.recv(10) == b""
+        wire.close()

@@ -29,3 +29,11 @@ def test_the_latency_of_decisions_is_measured_with_the_database_locked(tmp_path:
 def test_a_bar_that_is_missed_fails() -> None:
     code, said = run("decision_latency.py", "--parts", "20", "--bar-ms", "0.001")
     assert code == 1 and "MISSED: p99 is " in said
+
+
+@pytest.mark.slow
+def test_a_soak_counts_every_part_and_finds_nothing_left_over() -> None:
+    code, said = run("soak.py", "--parts", "1500", "--warm-up", "1500", "--cameras", "2", "--growth", "6")
+    assert code == 0, said
+    assert "triggers 3000 = accepted " in said and "= rows 3000" in said
+    assert "| decision |" in said and "2 while it ran, 0 afterwards" in said
