@@ -126,6 +126,22 @@ def test_every_fault_once_on_the_demos_line(line_file: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "gate", [{"kind": "modbus", "host": "192.0.2.1"}, {"kind": "opcua", "endpoint": "opc.tcp://192.0.2.1:4840/"}]
+)
+def test_a_line_behind_a_plc_keeps_its_promise_when_the_plc_does_not(line_file: Path, gate: dict[str, str]) -> None:
+    change(line_file, decision={"gate": gate | {"window_ms": 60}})
+    faults = ("pause_plc", "restart_plc", "jump_plc_clock", "cut_gate")
+    options = [word for name in faults for word in ("--fault", name)]
+    done = chaos(line_file, "--json", "--minutes", "0.5", "--seed", "1", *options)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert {found["name"] for found in told["faults"]} <= set(faults)
+    assert told["uninspected_accepted"] == told["defective_accepted"] == told["ledger_gaps"] == 0
+    assert told["accepted"] > 5 and not told["not_possible"]
+
+
+@pytest.mark.slow
 def test_a_line_that_accepts_what_it_never_saw_is_found_out(
     line_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
