@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from line_inspector.commands.train import DEFAULT_MINUTES, DEFAULTS, chosen_architecture
+from line_inspector.commands.train import DEFAULT_MINUTES, chosen_architecture
+from line_inspector.commands.train_options import DEFAULTS
 from line_inspector.datasets.layouts import find_products
 from line_inspector.datasets.product import Product
 from line_inspector.errors import InputError

@@ -1,11 +1,12 @@
 """`line-inspector train`: good images in, a model directory out."""
 
 from dataclasses import replace
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import typer
 
+from line_inspector.commands import train_options as told
+from line_inspector.commands.train_options import DEFAULTS
 from line_inspector.commands.train_view import (
     ONE_TILE,
     WHOLE_FRAME,
@@ -20,10 +21,9 @@ from line_inspector.inference.view import WHOLE
 from line_inspector.model.architecture import Architecture
 from line_inspector.model.configurations import CONFIGURATIONS, DEFAULT
 from line_inspector.training.budget import Budget
-from line_inspector.training.options import PAPER, PAPER_EPOCHS, TrainingOptions
+from line_inspector.training.options import PAPER, PAPER_EPOCHS
 
 DEFAULT_MINUTES = 10.0
-DEFAULTS = TrainingOptions()
 
 
 def register(app: typer.Typer) -> None:
@@ -31,97 +31,38 @@ def register(app: typer.Typer) -> None:
     app.command()(train)
 
 
-def _or_paper(name: str) -> str:
-    """How the help shows a default that --paper changes."""
-    return f"{getattr(DEFAULTS, name)}; with --paper {getattr(PAPER, name)}"
-
-
 def train(
-    good_dir: Annotated[Path, typer.Argument(help="Folder of images of good parts.")],
-    out: Annotated[Path, typer.Option(help="Model directory to write; must not exist.")],
-    minutes: Annotated[float | None, typer.Option(help="Time from start to finished model; 10 unless told.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps instead of minutes; repeatable to the bit.")] = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="How often to learn from every image; repeatable to the bit.")
-    ] = None,
-    paper: Annotated[bool, typer.Option("--paper", help=f"As in the paper, for {PAPER_EPOCHS} epochs.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from where a training was interrupted.")] = False,
-    checkpoint_minutes: Annotated[
-        float, typer.Option(min=0.0, help="How often to write down where the training stands; 0 is never.")
-    ] = 5.0,
-    configuration: Annotated[
-        str, typer.Option(help=f"One of {', '.join(CONFIGURATIONS)}; see docs/model.md.")
-    ] = DEFAULT,
-    backbone: Annotated[str | None, typer.Option(help="Any timm model, instead of the configuration's.")] = None,
-    weights: Annotated[Path | None, typer.Option(help="The backbone's weights as .safetensors, no hub.")] = None,
-    image_size_px: Annotated[int, typer.Option(min=32, max=2048, help="Side to which every image is brought.")] = (
-        DEFAULTS.architecture.image_size_px
-    ),
-    patches_per_side: Annotated[
-        int, typer.Option(min=1, help="k: the student sees k x k patches.")
-    ] = DEFAULTS.architecture.patches_per_side,
-    batch_size: Annotated[
-        int | None, typer.Option(min=2, help="Over all processes.", show_default=_or_paper("batch_size"))
-    ] = None,
-    learning_rate: Annotated[
-        float | None,
-        typer.Option(min=1e-7, max=1.0, help="The schedule's highest.", show_default=_or_paper("learning_rate")),
-    ] = None,
-    schedule: Annotated[
-        Literal["one-cycle", "steps"] | None,
-        typer.Option(
-            help="Of the learning rate: up and down, or x 0.2 at 80 % and 90 %.",
-            show_default=_or_paper("schedule"),
-        ),
-    ] = None,
-    window_share: Annotated[
-        float | None,
-        typer.Option(
-            min=0.05,
-            max=1.0,
-            help="Side of what the student learns from in a step, as a share of the image's.",
-            show_default=_or_paper("window_share"),
-        ),
-    ] = None,
-    checks: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Looks at forged held-out images, of which the best one's model is kept.",
-            show_default=_or_paper("checks"),
-        ),
-    ] = None,
-    patience: Annotated[
-        int, typer.Option(min=0, help="End after so many looks in a row without improvement; 0 is never.")
-    ] = 0,
-    precision: Annotated[
-        Literal["auto", "bf16", "fp16", "fp32"], typer.Option(help="What to compute in.")
-    ] = DEFAULTS.precision,
-    false_reject_rate: Annotated[
-        float | None,
-        typer.Option(
-            min=0.0001,
-            max=0.5,
-            help="Share of good parts rejected at most; 0.02, or what the images support, unless told.",
-        ),
-    ] = None,
-    outlined_share: Annotated[
-        float | None,
-        typer.Option(
-            min=0.0001,
-            max=0.5,
-            help="Share of a good part's area outlined at most, on average; what suits the images unless told.",
-        ),
-    ] = None,
-    textures: Annotated[Path | None, typer.Option(help="Folder of further textures for forging, such as DTD.")] = None,
+    good_dir: told.GoodDir,
+    out: told.Out,
+    minutes: told.Minutes = None,
+    steps: told.Steps = None,
+    epochs: told.Epochs = None,
+    paper: told.Paper = False,
+    resume: told.Resume = False,
+    checkpoint_minutes: told.CheckpointMinutes = 5.0,
+    configuration: told.Configuration = DEFAULT,
+    backbone: told.BackboneName = None,
+    weights: told.Weights = None,
+    image_size_px: told.ImageSizePx = DEFAULTS.architecture.image_size_px,
+    patches_per_side: told.PatchesPerSide = DEFAULTS.architecture.patches_per_side,
+    batch_size: told.BatchSize = None,
+    learning_rate: told.LearningRate = None,
+    schedule: told.Schedule = None,
+    window_share: told.WindowShare = None,
+    checks: told.Checks = None,
+    patience: told.Patience = 0,
+    precision: told.Precision = DEFAULTS.precision,
+    false_reject_rate: told.FalseRejectRate = None,
+    outlined_share: told.OutlinedShare = None,
+    textures: told.Textures = None,
     roi: Roi = WHOLE_FRAME,
     tiles: TileGrid = ONE_TILE,
     tile_overlap: TileOverlap = WHOLE.overlap,
     foreground: Foreground = "none",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = DEFAULTS.device,
-    threads: Annotated[int | None, typer.Option(min=1, max=256, help="Of PyTorch; one per core unless told.")] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1)] = DEFAULTS.seed,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a sentence.")] = False,
+    device: told.Device = DEFAULTS.device,
+    threads: told.Threads = None,
+    seed: told.Seed = DEFAULTS.seed,
+    json: told.AsJson = False,
 ) -> None:
     """Train a model from images of good parts and write it to a new model directory, with a report.html.
 
