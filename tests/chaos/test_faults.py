@@ -42,7 +42,7 @@ def test_every_station_is_killed_and_frozen() -> None:
 def test_what_a_line_does_not_have_cannot_be_hurt(name: str) -> None:
     names = ("inference", "capture.top")
     supervisor = SimpleNamespace(processes=[SimpleNamespace(name=n, kind=n.partition(".")[0]) for n in names], alive={})
-    nobody = Victim(None, None, supervisor, [], (), Path(), Path(), None, random.Random(1))  # type: ignore[arg-type]
+    nobody = Victim(None, None, supervisor, [], (), Path(), Path(), None, None, random.Random(1))  # type: ignore[arg-type]
     with pytest.raises(NotPossible, match="no worker"):
         CATALOGUE[name].build(nobody).inject()
     assert nobody.one_of("capture") == "capture.top"
