@@ -27,10 +27,10 @@ KEYS = {
 }  # fmt: skip
 # A line that answers for a part it never saw: what the test must find. Every process of the line imports this.
 UNSAFE = """
-import line_inspector.decision.parts as parts
+import line_inspector.decision.open_part as open_part
 from line_inspector.decision.policy import Finding
 from line_inspector.messages import Reason
-parts.unanswered = lambda worker_down: Finding(Reason.GOOD)
+open_part.unanswered = lambda worker_down: Finding(Reason.GOOD)
 """
 
 
