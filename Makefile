@@ -20,21 +20,25 @@ demo: setup
 	$(BIN)/line-inspector demo $(ARGS)
 
 # Tests that only compute share the cores, one thread each; those of processes and clocks want the machine to themselves.
+define run-tests
+passed=true
+if [ -n '$(ARGS)' ]; then
+  $(BIN)/python -m pytest $(1) $(ARGS)
+else
+  OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(1) $(SHARED) $(COMPUTING) || passed=false
+  $(BIN)/python -m pytest $(1) $(COMPUTING:%=--ignore=%) || passed=false
+  $$passed
+fi
+endef
+
 test: setup
-	passed=true
-	if [ -n '$(ARGS)' ]; then
-	  $(BIN)/python -m pytest -m "not slow" $(ARGS)
-	else
-	  OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" $(SHARED) $(COMPUTING) || passed=false
-	  $(BIN)/python -m pytest -m "not slow" $(COMPUTING:%=--ignore=%) || passed=false
-	  $$passed
-	fi
+	$(call run-tests,-m "not slow")
 
 test-slow: setup
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(call run-tests,-m slow)
 
 test-all: setup
-	$(BIN)/python -m pytest $(ARGS)
+	$(call run-tests)
 
 check: setup
 	$(BIN)/ruff check
