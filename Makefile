@@ -20,16 +20,13 @@ demo: setup
 	$(BIN)/line-inspector demo $(ARGS)
 
 # Tests that only compute share the cores, one thread each; those of processes and clocks want the machine to themselves.
-define run-tests
+define run-all
 passed=true
-if [ -n '$(ARGS)' ]; then
-  $(BIN)/python -m pytest $(1) $(ARGS)
-else
-  OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(1) $(SHARED) $(COMPUTING) || passed=false
-  $(BIN)/python -m pytest $(1) $(COMPUTING:%=--ignore=%) || passed=false
-  $$passed
-fi
+OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(1) $(SHARED) $(COMPUTING) || passed=false
+$(BIN)/python -m pytest $(1) $(COMPUTING:%=--ignore=%) || passed=false
+$$passed
 endef
+run-tests = $(if $(ARGS),$(BIN)/python -m pytest $(1) $(ARGS),$(call run-all,$(1)))
 
 test: setup
 	$(call run-tests,-m "not slow")
