@@ -13,8 +13,9 @@ from typing import Generic, TypeVar
 
 import zmq
 
-from line_inspector import messages
-from line_inspector.messages import Ack, MalformedMessage, Message
+from line_inspector import encoding
+from line_inspector.encoding import MalformedMessage, Message
+from line_inspector.messages import Ack
 from line_inspector.streams import Pattern, Stream
 
 M = TypeVar("M", bound=Message)
@@ -96,7 +97,7 @@ class Sender:
     def send(self, message: Message) -> bool:
         """False when nobody is connected or the queue is full: the message is not sent."""
         try:
-            self._socket.send(messages.encode(message), zmq.DONTWAIT)
+            self._socket.send(encoding.encode(message), zmq.DONTWAIT)
         except zmq.Again:
             return False
         return True
@@ -121,7 +122,7 @@ class Receiver(Generic[M]):
             except zmq.Again:
                 return
             try:
-                yield messages.decode(data, self._kind)
+                yield encoding.decode(data, self._kind)
             except MalformedMessage:
                 self.refused += 1
 
@@ -147,7 +148,7 @@ class AckedSender:
 
     def send(self, key: str, message: Message) -> None:
         """Sends now and keeps the message until acknowledged."""
-        self._kept[key] = messages.encode(message)
+        self._kept[key] = encoding.encode(message)
         self._try(self._kept[key])
         heapq.heappush(self._due, (time.monotonic_ns() + FIRST_RESEND_NS, FIRST_RESEND_NS, key))
 
@@ -155,7 +156,7 @@ class AckedSender:
         """Puts another message in the place of one that still waits, and sends it; False when none waits."""
         if key not in self._kept:
             return False
-        self._kept[key] = messages.encode(message)
+        self._kept[key] = encoding.encode(message)
         self._try(self._kept[key])
         return True
 
@@ -168,7 +169,7 @@ class AckedSender:
             except zmq.Again:
                 return keys
             try:
-                key = messages.decode(data, Ack).key
+                key = encoding.decode(data, Ack).key
             except MalformedMessage:
                 self.refused += 1
                 continue
@@ -224,14 +225,14 @@ class AckedReceiver(Generic[M]):
             try:
                 if len(frames) != 2:
                     raise MalformedMessage(f"{len(frames)} frames, expected 2")
-                yield frames[0], messages.decode(frames[1], self._kind)
+                yield frames[0], encoding.decode(frames[1], self._kind)
             except MalformedMessage:
                 self.refused += 1
 
     def acknowledge(self, sender: bytes, key: str) -> None:
         """Lost acknowledgements are harmless: the sender repeats its message."""
         try:
-            self.socket.send_multipart([sender, messages.encode(Ack(key=key))], zmq.DONTWAIT)
+            self.socket.send_multipart([sender, encoding.encode(Ack(key=key))], zmq.DONTWAIT)
         except zmq.Again:
             return
 

@@ -1,59 +1,12 @@
-"""Every message that crosses a process border, as frozen typed structs on MessagePack.
+"""Every message that crosses a process border. encoding.py says how.
 
-The first byte on the wire is FORMAT_VERSION, the next four are the checksum of what follows, so that a message damaged
-on its way is no other message; a reader refuses any other version, a wrong checksum and anything malformed with
-MalformedMessage, which the bus counts. Times are CLOCK_MONOTONIC nanoseconds of the host unless the name says wall.
+Times are CLOCK_MONOTONIC nanoseconds of the host unless the name says wall.
 """
 
-import zlib
-from enum import StrEnum
-from typing import Annotated, TypeVar
+from line_inspector.encoding import Message, Moment
+from line_inspector.part_record import Reason
 
-import msgspec
-
-FORMAT_VERSION = 2
 HEAT_SIDE_PX = 64
-CHALLENGE_PREFIX = "challenge:"  # no camera and no line may have a colon in its name
-
-# A moment that everything downstream can compute with; CLOCK_MONOTONIC reaches a quarter of it in 36 years.
-Moment = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
-
-
-class MalformedMessage(Exception):
-    """Bytes that are not a message of the expected type and version."""
-
-
-class Reason(StrEnum):
-    """Why a part was decided as it was. Only GOOD accepts; every other reason rejects."""
-
-    GOOD = "good"
-    ANOMALY = "anomaly"
-    NO_VERDICT = "no_verdict"
-    WORKER_DOWN = "worker_down"
-    SKIPPED_LATE = "skipped_late"
-    LATE_TRIGGER = "late_trigger"
-    NO_FRAME = "no_frame"
-    CAMERA_DOWN = "camera_down"
-    BAD_FRAME = "bad_frame"
-    TORN_FRAME = "torn_frame"
-    OVERRUN = "overrun"
-    WRONG_FRAME = "wrong_frame"
-    BAD_SCORE = "bad_score"
-    ENGINE_FAULT = "engine_fault"
-    JOURNAL_DOWN = "journal_down"
-    GATE_DOWN = "gate_down"
-    TOUCHING = "touching"
-    DOUBLE_TRIGGER = "double_trigger"
-    GAP_UNKNOWN = "gap_unknown"
-    VIEW_MISSING = "view_missing"
-    BELT_UNKNOWN = "belt_unknown"
-    CAMERA_BLIND = "camera_blind"
-    ACCEPTS_STOPPED = "accepts_stopped"
-    WRONG_MODEL = "wrong_model"
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown_fields=True):
-    """Base of all messages; encoded as an array, so field order is part of the format."""
 
 
 class Scene(Message, frozen=True):
@@ -256,77 +209,6 @@ class AlarmAcknowledgement(Message, frozen=True):
     who: str
 
 
-class PartRecord(Message, frozen=True):
-    """All that is known of a decided part: one line of the journal, one row of the ledger.
-
-    Times that a part never reached are None, and so are score, threshold and fingerprint without a verdict. `views` is
-    a JSON array of what each camera saw, ViewRecord, where more than one sees the part; empty where one does. Score,
-    model and times of such a part are those of the view that decided.
-    """
-
-    part_id: str
-    camera: str
-    trigger_wall_ns: int
-    trigger_ns: int
-    captured_ns: int | None
-    inference_start_ns: int | None
-    inference_end_ns: int | None
-    verdict_ns: int | None
-    decided_ns: int
-    deadline_ns: int
-    gate_ns: int
-    accepted: bool
-    reason: Reason
-    detail: str
-    score: float | None
-    threshold: float | None
-    model_version: str
-    fingerprint: int | None
-    views: str = ""
-
-
-class ViewRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One camera's view of a part that several see, in PartRecord.views."""
-
-    part_id: str
-    camera: str
-    trigger_ns: int
-    captured_ns: int | None
-    verdict_ns: int | None
-    reason: str
-    detail: str
-    score: float | None
-    threshold: float | None
-    model_version: str
-    fingerprint: int | None
-
-
-class ChallengeOutcome(StrEnum):
-    """MISSED: it was accepted. UNANSWERED: it was rejected, but for another reason than being an anomaly."""
-
-    PASSED = "passed"
-    MISSED = "missed"
-    UNANSWERED = "unanswered"
-
-
-class ChallengeRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """How a challenge went: one row of the ledger's table of challenges. `cause` says why it was made."""
-
-    part_id: str
-    camera: str
-    frame: str
-    cause: str
-    asked_wall_ns: int
-    decided_wall_ns: int
-    outcome: ChallengeOutcome
-    reason: Reason
-    detail: str
-    score: float | None
-    threshold: float | None
-    model_version: str
-    fingerprint: int | None
-
-
 class Result(Message, frozen=True):
     """One decided part, for the eyes of operators. `slot` is None when there is no frame to show."""
 
@@ -353,58 +235,3 @@ class Health(Message, frozen=True):
     sent_ns: int
     state: str
     counters: dict[str, int]
-
-
-def views_of(record: PartRecord) -> list[ViewRecord]:
-    """What each camera saw of a part that several see; empty for any other, and for what is no list of views."""
-    try:
-        return msgspec.json.decode(record.views, type=list[ViewRecord]) if record.views else []
-    except msgspec.DecodeError:
-        return []
-
-
-def view_ids(record: PartRecord) -> tuple[str, ...]:
-    """The ids of all views of a part, its own among them."""
-    return tuple(view.part_id for view in views_of(record)) or (record.part_id,)
-
-
-def is_challenge(part_id: str) -> bool:
-    """Whether the id is that of a challenge: a picture of a known defect, and no part."""
-    return part_id.startswith(CHALLENGE_PREFIX)
-
-
-M = TypeVar("M", bound=Message)
-
-_encoder = msgspec.msgpack.Encoder()
-_decoders: dict[type[Message], msgspec.msgpack.Decoder[Message]] = {}
-
-
-def encode(message: Message) -> bytes:
-    """The message on the wire: one version byte, its CRC-32 (4 bytes, little-endian), then MessagePack."""
-    return sealed(_encoder.encode(message))
-
-
-def decode(data: bytes, kind: type[M]) -> M:
-    """The message in `data`. Raises MalformedMessage for another version, another type, or damage."""
-    decoder = _decoders.setdefault(kind, msgspec.msgpack.Decoder(kind))
-    try:
-        message = decoder.decode(unsealed(data))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
-        raise MalformedMessage(f"not a {kind.__name__}: {e}") from e
-    assert isinstance(message, kind)
-    return message
-
-
-def sealed(body: bytes) -> bytes:
-    """MessagePack as it goes onto the wire."""
-    return bytes((FORMAT_VERSION,)) + zlib.crc32(body).to_bytes(4, "little") + body
-
-
-def unsealed(data: bytes) -> memoryview:
-    """The MessagePack in what came off the wire. Raises MalformedMessage for another version and for damage."""
-    if data[:1] != bytes((FORMAT_VERSION,)):
-        raise MalformedMessage(f"version {data[:1].hex() or 'missing'}, expected {FORMAT_VERSION:02x}")
-    body = memoryview(data)[5:]
-    if data[1:5] != zlib.crc32(body).to_bytes(4, "little"):
-        raise MalformedMessage("its checksum is wrong: it was damaged on its way")
-    return body

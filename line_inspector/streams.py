@@ -5,6 +5,7 @@ from enum import Enum
 from pathlib import Path
 
 from line_inspector import messages as m
+from line_inspector.encoding import Message
 from line_inspector.errors import InputError
 
 LONGEST_IPC_PATH = 107  # bytes in sockaddr_un.sun_path, less the closing NUL
@@ -33,7 +34,7 @@ class Stream:
     """One row: who sends what to whom, how, and how often a healthy sender speaks (0 = once per part)."""
 
     name: str
-    message: type[m.Message]
+    message: type[Message]
     source: str
     sink: str
     pattern: Pattern

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from line_inspector import messages
+from line_inspector import encoding
 from line_inspector.bus import FIRST_RESEND_NS, QUEUE_LENGTH, Bus
 from line_inspector.messages import Ack, Announcement, Heartbeat, Result
 from line_inspector.streams import ANNOUNCEMENTS, FRAMES, HEALTH, HEARTBEAT, VERDICTS
@@ -121,7 +121,7 @@ def test_a_queue_finds_its_receiver_again_after_a_restart(bus: Bus) -> None:
 def test_malformed_messages_are_counted_and_dropped_in_a_queue(bus: Bus, raw: Sockets) -> None:
     receiver = bus.receiver(FRAMES, Heartbeat)
     push = raw.connect(zmq.PUSH, FRAMES)
-    for data in (b"", b"\xff\xff", messages.encode(Ack(key="a")), messages.encode(Heartbeat(sent_ns=5))):
+    for data in (b"", b"\xff\xff", encoding.encode(Ack(key="a")), encoding.encode(Heartbeat(sent_ns=5))):
         push.send(data)
     assert received(receiver, 1) == [Heartbeat(sent_ns=5)]
     assert receiver.refused == 3
@@ -132,9 +132,9 @@ def test_malformed_messages_are_counted_and_dropped_by_an_acked_receiver(bus: Bu
     receiver = bus.acked_receiver(ANNOUNCEMENTS, Announcement)
     dealer = raw.connect(zmq.DEALER, ANNOUNCEMENTS)
     dealer.send(b"junk")
-    dealer.send_multipart([b"", messages.encode(announcement("two frames"))])
+    dealer.send_multipart([b"", encoding.encode(announcement("two frames"))])
     dealer.send_multipart([b"a", b"b", b"c"])
-    dealer.send(messages.encode(announcement("good")))
+    dealer.send(encoding.encode(announcement("good")))
     assert received(receiver, 1) == [(b"raw", announcement("good"))]
     assert receiver.refused == 3
     receiver.close()
@@ -149,7 +149,7 @@ def test_a_malformed_acknowledgement_acknowledges_nothing(bus: Bus, raw: Sockets
     until(lambda: sender.resend(time.monotonic_ns() + FIRST_RESEND_NS + 1) == 1)
     identity = router.recv_multipart()[0]
     router.send_multipart([identity, b"junk"])
-    router.send_multipart([identity, messages.encode(Ack(key="another"))])
+    router.send_multipart([identity, encoding.encode(Ack(key="another"))])
     until(lambda: not sender.acknowledged() and sender.refused == 1)
     assert len(sender) == 1
     sender.close()

@@ -13,7 +13,8 @@ from line_inspector.cameras.rate_source import RateSource
 from line_inspector.config import RateTrigger
 from line_inspector.images import Frame
 from line_inspector.line_file import parse_line
-from line_inspector.messages import Announcement, ChallengeRequest, Fault, FrameReady, Reason, Scene, Trigger
+from line_inspector.messages import Announcement, ChallengeRequest, Fault, FrameReady, Scene, Trigger
+from line_inspector.part_record import Reason
 from line_inspector.ring import RingReader
 from line_inspector.runtime import Station, StopFlag
 from line_inspector.streams import ANNOUNCEMENTS, CHALLENGES, FAULTS, FRAMES, SHOTS, TRIGGERS

@@ -10,8 +10,9 @@ from line_inspector.commands.config import config_page, streams_page
 from line_inspector.commands.config_alarms import alarms_page
 from line_inspector.commands.config_plc import plc_page
 from line_inspector.config_reference import sections
+from line_inspector.encoding import Message
 from line_inspector.line_file import parse_line
-from line_inspector.messages import Message, Reason
+from line_inspector.part_record import Reason
 from line_inspector.streams import STREAMS
 from stations import STATIONS
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from line_inspector import messages
-from line_inspector.messages import FORMAT_VERSION, MalformedMessage, Message, Reason, decode, encode, sealed, unsealed
+from line_inspector.encoding import FORMAT_VERSION, MalformedMessage, Message, Moment, decode, encode, sealed, unsealed
+from line_inspector.part_record import Reason
 
 KINDS = sorted(Message.__subclasses__(), key=lambda kind: kind.__name__)
 INT_64 = st.integers(-(2**63), 2**63 - 1)
@@ -20,7 +21,7 @@ def strategy(annotation: object) -> st.SearchStrategy:
     return {
         str: st.text(max_size=40),
         int: INT_64,
-        messages.Moment: st.integers(0, 2**62),
+        Moment: st.integers(0, 2**62),
         float: st.floats(),
         bool: st.booleans(),
         bytes: st.binary(max_size=200),

@@ -5,7 +5,9 @@ import pytest
 import zmq
 
 from line_inspector import messages
+from line_inspector.encoding import Message
 from line_inspector.errors import InputError
+from line_inspector.part_record import PartRecord
 from line_inspector.streams import (
     ALARMS,
     BIN,
@@ -22,14 +24,14 @@ from line_inspector.streams import (
 from stations import STATIONS
 
 PARTS_OF_MESSAGES = {messages.Ack, messages.Scene, messages.SlotRef, messages.StandingAlarm}
-ON_DISK_ONLY = {messages.PartRecord}
+ON_DISK_ONLY = {PartRecord}
 OUTSIDE_STATIONS = {"world", "run", "every station"}
 
 
 def test_names_are_unique_and_every_message_type_has_a_stream() -> None:
     assert len({stream.name for stream in STREAMS}) == len(STREAMS)
     carried = {stream.message for stream in STREAMS}
-    assert carried == set(messages.Message.__subclasses__()) - PARTS_OF_MESSAGES - ON_DISK_ONLY
+    assert carried == set(Message.__subclasses__()) - PARTS_OF_MESSAGES - ON_DISK_ONLY
 
 
 def test_both_tables_tell_the_same_of_who_sends_what_to_whom() -> None:

@@ -5,19 +5,12 @@ from datetime import datetime
 
 from line_inspector.alarms.desk import AlarmDesk
 from line_inspector.bus import Bus
+from line_inspector.challenge_record import ChallengeRecord
 from line_inspector.config import Line
 from line_inspector.decision.challenges import Challenges
 from line_inspector.known_defects import names_of_known_defects
-from line_inspector.messages import (
-    Announcement,
-    ChallengeRecord,
-    Fault,
-    LoopBack,
-    PartRecord,
-    Verdict,
-    ViewRecord,
-    views_of,
-)
+from line_inspector.messages import Announcement, Fault, LoopBack, Verdict
+from line_inspector.part_record import PartRecord, ViewRecord, views_of
 from line_inspector.streams import CHALLENGES, LOOP_BACK
 from line_inspector.wall_clock import wall_ns
 

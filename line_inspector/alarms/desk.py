@@ -9,8 +9,10 @@ from line_inspector.alarms.latch_file import LatchFile, told
 from line_inspector.alarms.table import Severity
 from line_inspector.alarms.watch import Conditions, LineWatch, missed_frame, restored
 from line_inspector.bus import Bus
+from line_inspector.challenge_record import ChallengeRecord
 from line_inspector.config import Line
-from line_inspector.messages import AlarmAcknowledgement, AlarmsStanding, ChallengeRecord, PartRecord
+from line_inspector.messages import AlarmAcknowledgement, AlarmsStanding
+from line_inspector.part_record import PartRecord
 from line_inspector.records.audit import Change, change
 from line_inspector.records.ledger import LedgerWriter
 from line_inspector.streams import ACKNOWLEDGEMENTS, ALARMS

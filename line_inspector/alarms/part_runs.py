@@ -3,7 +3,7 @@
 from collections import deque
 
 from line_inspector.config import AlarmSettings
-from line_inspector.messages import Reason
+from line_inspector.part_record import Reason
 
 BLINDING = (Reason.NO_FRAME, Reason.CAMERA_DOWN, Reason.BAD_FRAME)
 UNANSWERED = (Reason.NO_VERDICT, Reason.SKIPPED_LATE)

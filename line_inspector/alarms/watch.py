@@ -9,8 +9,9 @@ from line_inspector.alarms.book import LINE, AlarmBook, Standing
 from line_inspector.alarms.lasting import Lasting
 from line_inspector.alarms.part_runs import CameraSight, RejectRuns, WorkerPace
 from line_inspector.alarms.reject_bin import RejectBin
+from line_inspector.challenge_record import ChallengeOutcome, ChallengeRecord
 from line_inspector.config import NS_PER_MS, NS_PER_S, AlarmSettings
-from line_inspector.messages import ChallengeOutcome, ChallengeRecord, PartRecord, Reason, ViewRecord, views_of
+from line_inspector.part_record import PartRecord, Reason, ViewRecord, views_of
 
 NAMED_PARTS = 3
 SCORED = ", score "

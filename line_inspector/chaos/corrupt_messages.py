@@ -8,10 +8,11 @@ from pathlib import Path
 
 import zmq
 
-from line_inspector import messages
+from line_inspector import encoding
 from line_inspector.chaos.repeater import Repeater
 from line_inspector.chaos.victim import Victim
 from line_inspector.config import Line
+from line_inspector.encoding import MalformedMessage, Message
 from line_inspector.messages import (
     AcceptPart,
     AlarmAcknowledgement,
@@ -20,13 +21,11 @@ from line_inspector.messages import (
     Fault,
     FrameReady,
     LoopBack,
-    MalformedMessage,
-    Message,
-    Reason,
     SlotRef,
     Trigger,
     Verdict,
 )
+from line_inspector.part_record import Reason
 from line_inspector.streams import (
     ACCEPTS,
     ACKNOWLEDGEMENTS,
@@ -101,7 +100,7 @@ class CorruptMessages:
 def malformed(kind: type[Message], rng: random.Random) -> bytes:
     """Bytes that are no message of this kind: a whole one with some bytes changed or missing, or any bytes at all."""
     while True:
-        data = bytearray(messages.encode(EXAMPLES[kind]))
+        data = bytearray(encoding.encode(EXAMPLES[kind]))
         match rng.randrange(3):
             case 0:
                 for _ in range(rng.randint(1, FULL_DAMAGE)):
@@ -111,7 +110,7 @@ def malformed(kind: type[Message], rng: random.Random) -> bytes:
             case _:
                 data = bytearray(rng.randbytes(rng.randint(0, 2000)))
         try:
-            messages.decode(bytes(data), kind)
+            encoding.decode(bytes(data), kind)
         except MalformedMessage:
             return bytes(data)
 

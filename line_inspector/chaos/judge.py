@@ -9,7 +9,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from line_inspector.messages import PartRecord, Reason
+from line_inspector.part_record import PartRecord, Reason
 from line_inspector.simulation.record import BinnedPart
 
 NS_PER_MS = 1e6

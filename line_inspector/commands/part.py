@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from line_inspector.line_file import read_line_file
-from line_inspector.messages import ViewRecord, views_of
+from line_inspector.part_record import ViewRecord, views_of
 
 if TYPE_CHECKING:
     from line_inspector.records.trace import PartTrace

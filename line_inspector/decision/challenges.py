@@ -5,18 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from line_inspector.challenge_record import CHALLENGE_PREFIX, ChallengeOutcome, ChallengeRecord
 from line_inspector.config import NS_PER_S, ChallengeSettings
 from line_inspector.decision.policy import Finding, blame, judge, unanswered
-from line_inspector.messages import (
-    CHALLENGE_PREFIX,
-    Announcement,
-    ChallengeOutcome,
-    ChallengeRecord,
-    ChallengeRequest,
-    Fault,
-    Reason,
-    Verdict,
-)
+from line_inspector.messages import Announcement, ChallengeRequest, Fault, Verdict
+from line_inspector.part_record import Reason
 
 ASKED_FOR_NS = 100_000_000  # capture puts it in within this, or not at all: the gap is over
 TAKEN_WITHIN_NS = NS_PER_S

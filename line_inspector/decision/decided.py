@@ -7,7 +7,8 @@ import msgspec
 
 from line_inspector.decision.open_part import OpenPart, View
 from line_inspector.decision.policy import Finding, unanswered
-from line_inspector.messages import Announcement, PartRecord, Reason, Verdict, ViewRecord
+from line_inspector.messages import Announcement, Verdict
+from line_inspector.part_record import PartRecord, Reason, ViewRecord
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from line_inspector.decision.policy import Finding, unanswered
-from line_inspector.messages import Announcement, Reason, Verdict
+from line_inspector.messages import Announcement, Verdict
+from line_inspector.part_record import Reason
 from line_inspector.tracking.belt import Belt
 from line_inspector.tracking.window import Reach, Span, clipped
 

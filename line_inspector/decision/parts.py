@@ -9,7 +9,8 @@ from line_inspector.decision.decided import Decision, record_of
 from line_inspector.decision.open_part import OpenPart, View
 from line_inspector.decision.policy import Finding, announced_late, blame, judge
 from line_inspector.decision.windows import Windows
-from line_inspector.messages import Announcement, Fault, Reason, Verdict
+from line_inspector.messages import Announcement, Fault, Verdict
+from line_inspector.part_record import Reason
 from line_inspector.tracking.belt import NEVER_NS, Belt, TimedBelt
 from line_inspector.tracking.window import Reach, Span
 

@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 
 from line_inspector.config import NS_PER_MS
-from line_inspector.messages import Announcement, Fault, Reason, Verdict
+from line_inspector.messages import Announcement, Fault, Verdict
+from line_inspector.part_record import Reason
 
 
 @dataclass(frozen=True)

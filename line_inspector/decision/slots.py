@@ -3,7 +3,8 @@
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from line_inspector.messages import FrameReady, PartRecord, Result, SlotRef, Verdict
+from line_inspector.messages import FrameReady, Result, SlotRef, Verdict
+from line_inspector.part_record import PartRecord
 
 REMEMBERED_SLOTS = 4096
 

@@ -4,7 +4,7 @@ from collections import deque
 
 from line_inspector.decision.open_part import OpenPart, View
 from line_inspector.decision.policy import Finding
-from line_inspector.messages import Reason
+from line_inspector.part_record import Reason
 from line_inspector.tracking.belt import Belt
 from line_inspector.tracking.release import Release, Releases
 from line_inspector.tracking.window import Reach, Span

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from line_inspector.messages import Reason
+from line_inspector.part_record import Reason
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from line_inspector.images import Frame
 from line_inspector.inference.engine import Engine, Finding, FrameFault
-from line_inspector.messages import Fault, FrameReady, Reason, SlotRef, Verdict
+from line_inspector.messages import Fault, FrameReady, SlotRef, Verdict
+from line_inspector.part_record import Reason
 from line_inspector.ring import TornFrame, fingerprint
 
 

@@ -16,7 +16,7 @@ from line_inspector.inference.preprocess import frame_fault, to_model_input
 from line_inspector.inference.scale import ScoreScale
 from line_inspector.inference.tiling import Tiling
 from line_inspector.inference.view import View
-from line_inspector.messages import Reason
+from line_inspector.part_record import Reason
 
 # uint8 RGB (B, 3, H, W) in host memory -> anomaly maps (B, H, W), float32 in 0..1, on the model's device; they are the
 # network's own, and are brought to the stable scale here, for all engines

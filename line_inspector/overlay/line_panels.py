@@ -2,9 +2,9 @@
 
 from nicegui import ui
 
-from line_inspector.messages import Reason
 from line_inspector.overlay.liveness import Life
 from line_inspector.overlay.view import CountsView, StationView
+from line_inspector.part_record import Reason
 
 LIFE_ICONS = {Life.LIVE: "check_circle", Life.AWAITED: "hourglass_empty", Life.SILENT: "error"}
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from line_inspector.config import Line
-from line_inspector.messages import AlarmsStanding, Health, Reason, Result
+from line_inspector.messages import AlarmsStanding, Health, Result
 from line_inspector.overlay.alarm_words import alarm_view, effect_in_words
 from line_inspector.overlay.liveness import Life, Liveness, watched_stations
 from line_inspector.overlay.view import CameraView, Condition, CountsView, LineView, PartView, Standing, StationView
 from line_inspector.overlay.words import CONSEQUENCES, age_in_words, reason_in_words, station_in_words
+from line_inspector.part_record import Reason
 
 REJECTS_SHOWN = 12
 LATENCIES_KEPT = 500

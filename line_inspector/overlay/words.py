@@ -1,6 +1,6 @@
 """What the page says, in the plain words of a person who stands at the line at 3 a.m."""
 
-from line_inspector.messages import Reason
+from line_inspector.part_record import Reason
 
 REASONS = {
     Reason.GOOD: "No defect found",

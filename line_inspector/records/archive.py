@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 
 from line_inspector.images import Frame
-from line_inspector.messages import HEAT_SIDE_PX, PartRecord, SlotRef
+from line_inspector.messages import HEAT_SIDE_PX, SlotRef
+from line_inspector.part_record import PartRecord
 from line_inspector.records.free_space import FreeSpace
 from line_inspector.records.ledger import ArchivedImage, LedgerWriter
 from line_inspector.records.outage import Outage

@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
 
-from line_inspector.messages import ChallengeRecord, PartRecord
+from line_inspector.challenge_record import ChallengeRecord
+from line_inspector.part_record import PartRecord
 
 START = "0" * 64  # the hash before the first
 

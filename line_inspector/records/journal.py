@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from line_inspector import messages
+from line_inspector import encoding
+from line_inspector.encoding import MalformedMessage
 from line_inspector.errors import InputError
-from line_inspector.messages import MalformedMessage, PartRecord
+from line_inspector.part_record import PartRecord
 from line_inspector.records.outage import Outage
 
 REWRITE_ABOVE_BYTES = 1 << 20
@@ -146,7 +147,7 @@ class Journal:
 
 
 def _framed(record: PartRecord) -> bytes:
-    payload = messages.encode(record)
+    payload = encoding.encode(record)
     return _FRAME.pack(_MARK, len(payload), _checksum(payload)) + payload
 
 
@@ -173,4 +174,4 @@ def _record_at(content: bytes, start: int) -> tuple[PartRecord | None, int]:
     payload = content[begin : begin + length]
     if len(payload) != length or _checksum(payload) != checksum:
         return None, start + 1
-    return messages.decode(payload, PartRecord), begin + length
+    return encoding.decode(payload, PartRecord), begin + length

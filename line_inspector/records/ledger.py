@@ -14,8 +14,9 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from line_inspector.challenge_record import ChallengeRecord
 from line_inspector.errors import InputError
-from line_inspector.messages import ChallengeRecord, PartRecord
+from line_inspector.part_record import PartRecord
 from line_inspector.records.audit import Change, append_changes, append_settings, who
 from line_inspector.records.change_spool import ChangeSpool
 from line_inspector.records.database import (

@@ -7,8 +7,9 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from line_inspector.challenge_record import ChallengeRecord
 from line_inspector.errors import InputError
-from line_inspector.messages import ChallengeRecord, PartRecord
+from line_inspector.part_record import PartRecord
 from line_inspector.records.database import Store, plain_text, store_of
 from line_inspector.records.migration import refuse_newer, version_of
 from line_inspector.records.schema import (

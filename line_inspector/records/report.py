@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from line_inspector.messages import ChallengeOutcome, ChallengeRecord, PartRecord, Reason, views_of
+from line_inspector.challenge_record import ChallengeOutcome, ChallengeRecord
+from line_inspector.part_record import PartRecord, Reason, views_of
 
 # name of a hop: the fields of PartRecord between which it lies
 HOPS = {

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table
 
-from line_inspector.messages import ChallengeOutcome, ChallengeRecord, PartRecord, Reason
+from line_inspector.challenge_record import ChallengeOutcome, ChallengeRecord
+from line_inspector.part_record import PartRecord, Reason
 
 SCHEMA_VERSION = "0004"  # the newest migration
 HASH_LENGTH = 64

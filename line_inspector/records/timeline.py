@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from line_inspector.messages import PartRecord
+from line_inspector.part_record import PartRecord
 
 MOST_SPANS = 48
 MINUTE_NS = 60_000_000_000

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from line_inspector.messages import PartRecord
+from line_inspector.part_record import PartRecord
 from line_inspector.records.reading import reading
 from line_inspector.records.schema import archive_files, parts, record_of, storable
 

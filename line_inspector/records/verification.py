@@ -6,7 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, RowMapping, Select, and_, exists, func, not_, or_, select
 
-from line_inspector.messages import ChallengeOutcome, Reason
+from line_inspector.challenge_record import ChallengeOutcome
+from line_inspector.part_record import Reason
 from line_inspector.records.chain import AUDIT_FIELDS, CHALLENGE_FIELDS, PART_FIELDS, ChainWalk
 from line_inspector.records.reading import reading
 from line_inspector.records.schema import archive_files, audit, challenges, parts

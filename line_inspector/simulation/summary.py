@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from line_inspector.messages import PartRecord, views_of
+from line_inspector.part_record import PartRecord, views_of
 from line_inspector.records.report import report
 from line_inspector.simulation.record import AGAIN, BinnedPart
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from line_inspector.messages import Reason
+from line_inspector.part_record import Reason
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ import numpy as np
 import zmq
 from msgspec.structs import replace
 
-from line_inspector import messages
+from line_inspector import encoding
 from line_inspector.bus import DRAINED_AT_ONCE
 from line_inspector.config import WorkerSettings
+from line_inspector.encoding import MalformedMessage
 from line_inspector.errors import InputError
 from line_inspector.images import Frame
-from line_inspector.messages import Call, Fault, FrameReady, MalformedMessage, Reply, Verdict
+from line_inspector.messages import Call, Fault, FrameReady, Reply, Verdict
 from line_inspector.streams import WORK
 from line_inspector.workers.curve import serve_curve
 from line_inspector.workers.delay import Delay
@@ -94,7 +95,7 @@ class Door:
         """Sends what became of the frame; lost where the line is gone, which has given it to another by then."""
         holds = "verdict" if isinstance(answer, Verdict) else "fault"
         reply = replace(reply, called_ns=request.called_ns, holds=holds)
-        self._send(request.caller, [messages.encode(reply), messages.encode(answer)])
+        self._send(request.caller, [encoding.encode(reply), encoding.encode(answer)])
 
     def close(self) -> None:
         """Stops listening."""
@@ -103,15 +104,15 @@ class Door:
     def _request(self, caller: bytes, parts: list[memoryview], reply: Reply) -> Request | None:
         if not 1 <= len(parts) <= 3:
             raise MalformedMessage(f"{len(parts)} parts")
-        call = messages.decode(bytes(parts[0]), Call)
-        frame = messages.decode(bytes(parts[1]), FrameReady) if len(parts) > 1 else None
+        call = encoding.decode(bytes(parts[0]), Call)
+        frame = encoding.decode(bytes(parts[1]), FrameReady) if len(parts) > 1 else None
         pixels = _pixels(call, parts[2]) if len(parts) == 3 else None
         arrived_ns = self._clock()
         delay_ns = self._delay(caller).of(call.sent_ns, arrived_ns)
         model = ModelId(call.model_version, call.model_sha256)
         if frame is None:
             self.wanted = model
-            self._send(caller, [messages.encode(replace(reply, called_ns=call.sent_ns, holds=""))])
+            self._send(caller, [encoding.encode(replace(reply, called_ns=call.sent_ns, holds=""))])
             return None
         deadline_ns = arrived_ns + call.remaining_ns - delay_ns
         return Request(replace(frame, deadline_ns=deadline_ns), pixels, model, caller, call.sent_ns)

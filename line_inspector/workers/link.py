@@ -8,11 +8,12 @@ from pathlib import Path
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
-from line_inspector import messages
+from line_inspector import encoding
 from line_inspector.bus import DRAINED_AT_ONCE, RECONNECT_MS
 from line_inspector.config import WorkerSettings
+from line_inspector.encoding import MalformedMessage
 from line_inspector.images import Frame
-from line_inspector.messages import Call, Fault, FrameReady, MalformedMessage, Reply, Verdict
+from line_inspector.messages import Call, Fault, FrameReady, Reply, Verdict
 from line_inspector.streams import ANSWERS, WORK
 from line_inspector.workers.curve import SILENCE_MS, join_curve
 from line_inspector.workers.model_id import NO_MODEL, ModelId
@@ -72,11 +73,11 @@ class Link:
 
     def call(self, call: Call) -> None:
         """A sign of life, and the line's wishes; lost where nobody is there."""
-        self._send([messages.encode(call)])
+        self._send([encoding.encode(call)])
 
     def give(self, call: Call, frame: FrameReady, pixels: Frame | None, now_ns: int) -> bool:
         """Sends a frame, with its pixels where the worker cannot see the ring; False when it cannot be sent."""
-        parts: list[bytes | memoryview] = [messages.encode(call), messages.encode(frame)]
+        parts: list[bytes | memoryview] = [encoding.encode(call), encoding.encode(frame)]
         if not self._send(parts if pixels is None else [*parts, pixels.reshape(-1).data]):
             return False
         self.load.sent(frame.part_id, now_ns)
@@ -181,10 +182,10 @@ class Link:
 
 
 def _decoded(parts: list[bytes]) -> Heard:
-    reply = messages.decode(parts[0], Reply)
+    reply = encoding.decode(parts[0], Reply)
     kinds: dict[str, type[Verdict] | type[Fault]] = {"verdict": Verdict, "fault": Fault}
     if len(parts) == 1 and not reply.holds:
         return Heard(reply, None)
     if len(parts) != 2 or reply.holds not in kinds:
         raise MalformedMessage(f"{len(parts)} parts that hold {reply.holds!r}")
-    return Heard(reply, messages.decode(parts[1], kinds[reply.holds]))
+    return Heard(reply, encoding.decode(parts[1], kinds[reply.holds]))

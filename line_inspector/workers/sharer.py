@@ -2,7 +2,8 @@
 
 import time
 
-from line_inspector.messages import Call, Fault, FrameReady, Reason, Verdict
+from line_inspector.messages import Call, Fault, FrameReady, Verdict
+from line_inspector.part_record import Reason
 from line_inspector.ring import RingReader, TornFrame, fingerprint
 from line_inspector.runtime import SERVING, Station
 from line_inspector.streams import FAULTS, FRAMES, VERDICTS, WORK

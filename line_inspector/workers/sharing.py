@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from line_inspector.messages import Fault, FrameReady, Reason, Verdict
+from line_inspector.messages import Fault, FrameReady, Verdict
+from line_inspector.part_record import Reason
 from line_inspector.workers.model_id import ModelId
 from line_inspector.workers.workload import Workload
 

@@ -25,10 +25,10 @@ from line_inspector.messages import (
     Health,
     Heartbeat,
     LoopBack,
-    Reason,
     SlotRef,
     Verdict,
 )
+from line_inspector.part_record import Reason
 from line_inspector.records.reading import reading
 from line_inspector.records.schema import audit
 from line_inspector.streams import (

@@ -12,7 +12,7 @@ from played_line import PlayedLine
 
 from line_inspector.actuators.plc_signals import Mode
 from line_inspector.line_file import read_line_file
-from line_inspector.messages import Reason
+from line_inspector.part_record import Reason
 from line_inspector.records.reading import read_parts
 from line_inspector.simulation.plc import SimulatedPlc
 

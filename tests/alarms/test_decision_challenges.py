@@ -11,7 +11,8 @@ import pytest
 from pictures import save_picture
 from played_line import PlayedLine
 
-from line_inspector.messages import ChallengeOutcome, Reason
+from line_inspector.challenge_record import ChallengeOutcome
+from line_inspector.part_record import Reason
 from line_inspector.records.reading import read_challenges, read_parts
 from line_inspector.records.verification import verify
 

@@ -15,15 +15,8 @@ from line_inspector.alarms.watch import Conditions, LineWatch
 from line_inspector.bus import Bus
 from line_inspector.config import AlarmSettings
 from line_inspector.line_file import parse_line
-from line_inspector.messages import (
-    Announcement,
-    ChallengeRequest,
-    PartRecord,
-    Reason,
-    SlotRef,
-    Verdict,
-    ViewRecord,
-)
+from line_inspector.messages import Announcement, ChallengeRequest, SlotRef, Verdict
+from line_inspector.part_record import PartRecord, Reason, ViewRecord
 from line_inspector.records.ledger import LedgerWriter
 from line_inspector.streams import CHALLENGES
 

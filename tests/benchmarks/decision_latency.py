@@ -27,17 +27,8 @@ from latency_picture import text_histogram, write_histogram
 from line_inspector.bus import Bus
 from line_inspector.config import Line
 from line_inspector.line_file import read_line_file
-from line_inspector.messages import (
-    HEAT_SIDE_PX,
-    AcceptPart,
-    Announcement,
-    Fault,
-    FrameReady,
-    Health,
-    Reason,
-    SlotRef,
-    Verdict,
-)
+from line_inspector.messages import HEAT_SIDE_PX, AcceptPart, Announcement, Fault, FrameReady, Health, SlotRef, Verdict
+from line_inspector.part_record import Reason
 from line_inspector.records.reading import read_parts
 from line_inspector.ring import Geometry, RingWriter, fingerprint
 from line_inspector.streams import ACCEPTS, ANNOUNCEMENTS, FAULTS, HEALTH, SHOTS, VERDICTS

@@ -23,7 +23,8 @@ import numpy as np
 import zmq
 
 from line_inspector.config import WorkerSettings
-from line_inspector.messages import Call, Fault, FrameReady, Reason, Reply
+from line_inspector.messages import Call, Fault, FrameReady, Reply
+from line_inspector.part_record import Reason
 from line_inspector.ring import Geometry, RingReader, RingWriter, fingerprint
 from line_inspector.workers.curve import guarded_by_line_key
 from line_inspector.workers.door import Door

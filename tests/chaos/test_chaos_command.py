@@ -29,7 +29,7 @@ KEYS = {
 UNSAFE = """
 import line_inspector.decision.open_part as open_part
 from line_inspector.decision.policy import Finding
-from line_inspector.messages import Reason
+from line_inspector.part_record import Reason
 open_part.unanswered = lambda worker_down: Finding(Reason.GOOD)
 """
 

@@ -14,7 +14,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from line_inspector import messages, wall_clock
+from line_inspector import encoding, wall_clock
 from line_inspector.chaos.campaign import _rounds
 from line_inspector.chaos.catalogue import CATALOGUE, chosen
 from line_inspector.chaos.corrupt_messages import EXAMPLES, malformed
@@ -24,9 +24,9 @@ from line_inspector.chaos.lock_database import LockDatabase
 from line_inspector.chaos.scratch_gate import port_of
 from line_inspector.chaos.scratch_line import scratch_line, stands_in, world_line, write_line
 from line_inspector.chaos.victim import Victim
+from line_inspector.encoding import MalformedMessage, Message
 from line_inspector.errors import InputError
 from line_inspector.line_file import parse_line, read_line_file
-from line_inspector.messages import MalformedMessage
 from line_inspector.records.ledger import LedgerWriter
 from stations import STATIONS
 
@@ -74,9 +74,9 @@ def test_one_seed_is_one_order_and_no_fault_comes_again_before_all_have_come() -
 
 
 @given(st.sampled_from(list(EXAMPLES)), st.randoms(use_true_random=False))
-def test_a_malformed_message_is_none(kind: type[messages.Message], rng: random.Random) -> None:
+def test_a_malformed_message_is_none(kind: type[Message], rng: random.Random) -> None:
     with pytest.raises(MalformedMessage):
-        messages.decode(malformed(kind, rng), kind)
+        encoding.decode(malformed(kind, rng), kind)
 
 
 def test_the_clock_of_who_looks_at_the_file_is_off_and_no_other(

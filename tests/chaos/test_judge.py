@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from line_inspector.chaos.judge import Blow, Evidence, outcome, properly_accepted, total
-from line_inspector.messages import PartRecord, Reason
+from line_inspector.part_record import PartRecord, Reason
 from line_inspector.simulation.gate import Why
 from line_inspector.simulation.record import BinnedPart
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from line_inspector.commands import main
-from line_inspector.messages import PartRecord, Reason
+from line_inspector.part_record import PartRecord, Reason
 from line_inspector.records.ledger import ArchivedImage, LedgerWriter
 from line_inspector.training.registry import Registry
 

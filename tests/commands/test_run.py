@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from line_inspector.line_file import read_line_file
-from line_inspector.messages import PartRecord
+from line_inspector.part_record import PartRecord
 from line_inspector.records.reading import read_parts
 from line_inspector.simulation.record import read_world_record
 

@@ -4,18 +4,11 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from line_inspector.challenge_record import ChallengeOutcome, is_challenge
 from line_inspector.config import ChallengeSettings
 from line_inspector.decision.challenges import ASKED_FOR_NS, SETTLES_NS, TAKEN_WITHIN_NS, Challenges
-from line_inspector.messages import (
-    Announcement,
-    ChallengeOutcome,
-    ChallengeRequest,
-    Fault,
-    Reason,
-    SlotRef,
-    Verdict,
-    is_challenge,
-)
+from line_inspector.messages import Announcement, ChallengeRequest, Fault, SlotRef, Verdict
+from line_inspector.part_record import Reason
 
 S = 1_000_000_000
 DEADLINE_NS = S // 2

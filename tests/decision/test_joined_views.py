@@ -1,10 +1,12 @@
 """parts.py: what several cameras see of one part becomes one decision, good only when each of them says so."""
 
 import pytest
+from announced import inspected
 from msgspec.structs import replace
 
 from line_inspector.decision.parts import Decision, PartBook
-from line_inspector.messages import Announcement, Fault, Reason, SlotRef, Verdict, views_of
+from line_inspector.messages import Announcement, Fault, Verdict
+from line_inspector.part_record import Reason, views_of
 from line_inspector.tracking.window import Reach
 
 MS = 1_000_000
@@ -31,23 +33,6 @@ def seen(camera: str, at_gate_ns: int = START_NS + 400 * MS, name: str = "1") ->
     )
 
 
-def said(told: Announcement, score: float = 0.1) -> Verdict:
-    return Verdict(
-        part_id=told.part_id,
-        camera=told.camera,
-        slot=SlotRef(ring=told.camera, slot=0, generation=2),
-        score=score,
-        threshold=0.5,
-        pixel_threshold=0.4,
-        model_version="v1",
-        fingerprint=1,
-        captured_ns=told.trigger_ns + 1,
-        inference_start_ns=told.trigger_ns + 2,
-        inference_end_ns=told.trigger_ns + 3,
-        heat=b"",
-    )
-
-
 def decided(
     book: PartBook, *messages: Announcement | Verdict | Fault, at_ns: int = START_NS + 200 * MS
 ) -> list[Decision]:
@@ -62,7 +47,7 @@ def decided(
 def test_two_good_views_are_one_accepted_part_named_after_the_first_camera(first: str) -> None:
     top, side = seen("top"), seen("side", START_NS + 403 * MS)
     order = (top, side) if first == "top" else (side, top)
-    [decision] = decided(new_book(), *order, *(said(told) for told in order))
+    [decision] = decided(new_book(), *order, *(inspected(told) for told in order))
     record = decision.record
     assert record.accepted and (record.part_id, record.camera, record.gate_ns) == ("top-1", "top", top.gate_ns)
     assert set(decision.views) == {"top-1", "side-1"} and decision.shown == "top-1"
@@ -76,7 +61,7 @@ def test_two_good_views_are_one_accepted_part_named_after_the_first_camera(first
 
 def test_one_bad_view_rejects_the_part_and_is_the_one_that_is_shown() -> None:
     top, side = seen("top"), seen("side")
-    [decision] = decided(new_book(), top, side, said(top), said(side, score=0.9))
+    [decision] = decided(new_book(), top, side, inspected(top), inspected(side, score=0.9))
     assert (decision.record.reason, decision.record.score, decision.shown) == (Reason.ANOMALY, 0.9, "side-1")
     assert decision.record.part_id == "top-1"
 
@@ -84,14 +69,14 @@ def test_one_bad_view_rejects_the_part_and_is_the_one_that_is_shown() -> None:
 def test_a_view_without_a_frame_rejects_the_part_by_its_name() -> None:
     top, side = seen("top"), seen("side")
     torn = Fault(part_id="side-1", camera="side", reason=Reason.NO_FRAME, detail="cable")
-    [decision] = decided(new_book(), top, side, torn, said(top))
+    [decision] = decided(new_book(), top, side, torn, inspected(top))
     assert (decision.record.accepted, decision.record.reason) == (False, Reason.NO_FRAME)
 
 
 @pytest.mark.parametrize("camera", ["top", "side"])
 def test_a_view_that_nobody_announced_rejects_the_part_at_its_deadline(camera: str) -> None:
     book, told = new_book(), seen(camera)
-    assert decided(book, told, said(told)) == []
+    assert decided(book, told, inspected(told)) == []
     [decision] = book.expire(told.deadline_ns, worker_down=False)
     assert (decision.record.part_id, decision.record.reason) == (told.part_id, Reason.VIEW_MISSING)
     [late] = book.announce(seen("side" if camera == "top" else "top"), told.deadline_ns + 1)
@@ -100,7 +85,7 @@ def test_a_view_that_nobody_announced_rejects_the_part_at_its_deadline(camera: s
 
 def test_views_too_far_apart_are_of_two_parts() -> None:
     book, top, side = new_book(), seen("top"), seen("side", START_NS + 441 * MS)
-    assert decided(book, top, side, said(top), said(side)) == []
+    assert decided(book, top, side, inspected(top), inspected(side)) == []
     decisions = book.expire(side.deadline_ns, worker_down=False)
     assert [decision.record.reason for decision in decisions] == [Reason.VIEW_MISSING] * 2
 
@@ -109,7 +94,7 @@ def test_a_view_belongs_to_the_part_that_is_nearest() -> None:
     book = new_book()
     tops = [seen("top", START_NS + ms * MS, str(ms)) for ms in (400, 430)]
     sides = [seen("side", START_NS + ms * MS, str(ms)) for ms in (428, 402)]
-    decisions = decided(book, *tops, *sides, *(said(told) for told in (*tops, *sides)))
+    decisions = decided(book, *tops, *sides, *(inspected(told) for told in (*tops, *sides)))
     assert {decision.views for decision in decisions} == {("top-400", "side-402"), ("top-430", "side-428")}
 
 
@@ -117,22 +102,22 @@ def test_a_doubled_trigger_of_one_camera_does_no_harm() -> None:
     book, top, side = new_book(), seen("top"), seen("side")
     again = seen("top", START_NS + 403 * MS, "1+")
     double = Fault(part_id="top-1+", camera="top", reason=Reason.DOUBLE_TRIGGER, detail="")
-    reject, accept = decided(book, top, again, double, side, said(top), said(side))
+    reject, accept = decided(book, top, again, double, side, inspected(top), inspected(side))
     assert (reject.views, reject.record.reason) == (("top-1+",), Reason.DOUBLE_TRIGGER)
     assert accept.record.accepted and set(accept.views) == {"top-1", "side-1"}
 
 
 def test_after_a_crash_every_view_is_known() -> None:
     book = new_book(decided=("top-1", "side-1"))
-    assert decided(book, seen("side"), seen("top"), said(seen("top"))) == [] and len(book) == 0
+    assert decided(book, seen("side"), seen("top"), inspected(seen("top"))) == [] and len(book) == 0
 
 
 def test_a_part_that_waits_only_for_its_gap_or_another_camera_waits_for_no_verdict() -> None:
     book = new_book()
     unwatched = replace(seen("end"), free_until_ns=seen("end").trigger_ns)
     assert decided(book, seen("top"), unwatched) == [] and (len(book), book.unanswered) == (2, 2)
-    assert decided(book, said(seen("top"))) == [] and book.unanswered == 1
-    assert decided(book, said(unwatched)) == [] and (len(book), book.unanswered) == (2, 0)
+    assert decided(book, inspected(seen("top"))) == [] and book.unanswered == 1
+    assert decided(book, inspected(unwatched)) == [] and (len(book), book.unanswered) == (2, 0)
     decided(book, seen("side"))
     assert book.unanswered == 1, "the other camera has announced its view"
 
@@ -141,8 +126,8 @@ def test_a_part_that_waits_only_for_its_gap_or_another_camera_waits_for_no_verdi
 def test_an_id_that_two_cameras_announce_is_a_reject_and_no_crash(camera: str) -> None:
     top, other = seen("top"), replace(seen(camera), part_id="top-1")
     book = new_book()
-    assert decided(book, top, said(top)) == []
-    decisions = decided(book, other, said(other)) + book.expire(top.deadline_ns, worker_down=False)
+    assert decided(book, top, inspected(top)) == []
+    decisions = decided(book, other, inspected(other)) + book.expire(top.deadline_ns, worker_down=False)
     assert [decision.record.reason for decision in decisions] == [Reason.WRONG_FRAME]
     assert camera in decisions[0].record.detail and len(book) == 0
     assert decided(book, top, other) == []

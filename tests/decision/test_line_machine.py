@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from line_inspector.decision.decided import Decision
 from line_inspector.decision.parts import PartBook
-from line_inspector.messages import Announcement, Fault, Reason, SlotRef, Verdict
+from line_inspector.messages import Announcement, Fault, SlotRef, Verdict
+from line_inspector.part_record import Reason
 from line_inspector.tracking.encoded_belt import EncodedBelt
 from line_inspector.tracking.gaps import Gap, Gaps
 from line_inspector.tracking.window import Reach

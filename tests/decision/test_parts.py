@@ -10,7 +10,8 @@ from pytest import MonkeyPatch
 
 from line_inspector.decision import parts as parts_module
 from line_inspector.decision.parts import NEVER_NS, Decision, PartBook
-from line_inspector.messages import Announcement, Fault, Reason, SlotRef, Verdict
+from line_inspector.messages import Announcement, Fault, SlotRef, Verdict
+from line_inspector.part_record import Reason
 from line_inspector.tracking.window import Reach
 
 MS = 1_000_000

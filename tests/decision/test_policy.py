@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from line_inspector.decision.policy import announced_late, blame, judge, unanswered
-from line_inspector.messages import Announcement, Fault, Reason, SlotRef, Verdict
+from line_inspector.messages import Announcement, Fault, SlotRef, Verdict
+from line_inspector.part_record import Reason
 
 ANNOUNCEMENT = Announcement(
     part_id="top-1-000001", camera="top", trigger_ns=1_000, trigger_wall_ns=0, deadline_ns=9_000, gate_ns=10_000

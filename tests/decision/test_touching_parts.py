@@ -1,11 +1,13 @@
 """parts.py: no accepted part's window ever lets another part pass, in whichever order decision hears of them."""
 
+from announced import inspected
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from line_inspector.decision.parts import Decision, PartBook
-from line_inspector.messages import Announcement, Reason, SlotRef, Verdict
+from line_inspector.messages import Announcement, Verdict
+from line_inspector.part_record import Reason
 from line_inspector.tracking.gaps import Gap, Gaps
 from line_inspector.tracking.window import Reach
 
@@ -32,23 +34,6 @@ def announcement(trigger_ns: int, gap: Gap) -> Announcement:
     )
 
 
-def verdict(told: Announcement, score: float = 0.1) -> Verdict:
-    return Verdict(
-        part_id=told.part_id,
-        camera="top",
-        slot=SlotRef(ring="r", slot=0, generation=2),
-        score=score,
-        threshold=0.5,
-        pixel_threshold=0.4,
-        model_version="v1",
-        fingerprint=1,
-        captured_ns=told.trigger_ns + 1,
-        inference_start_ns=told.trigger_ns + 2,
-        inference_end_ns=told.trigger_ns + 3,
-        heat=b"",
-    )
-
-
 def lone(trigger_ns: int = START_NS, behind_ns: int = 1_000 * MS, ahead_ns: int = 1_000 * MS) -> Announcement:
     return announcement(trigger_ns, Gap("a", trigger_ns - ahead_ns, trigger_ns + behind_ns, followed=False))
 
@@ -56,7 +41,7 @@ def lone(trigger_ns: int = START_NS, behind_ns: int = 1_000 * MS, ahead_ns: int 
 def test_an_accept_waits_until_the_gap_behind_the_part_is_known() -> None:
     book, told = new_book(), lone(behind_ns=0)
     book.announce(told, START_NS + MS)
-    assert book.verdict(verdict(told), START_NS + 50 * MS) == []
+    assert book.verdict(inspected(told), START_NS + 50 * MS) == []
     [decision] = book.announce(replace(told, free_until_ns=START_NS + 81 * MS), START_NS + 101 * MS)
     assert decision.record.accepted and decision.record.decided_ns == START_NS + 101 * MS
     assert decision.window_end_ns - decision.window_start_ns == 2 * REACH.half_ns
@@ -65,12 +50,12 @@ def test_an_accept_waits_until_the_gap_behind_the_part_is_known() -> None:
 def test_a_gap_that_nobody_watched_is_no_gap() -> None:
     book, told = new_book(), lone(behind_ns=0)
     book.announce(told, START_NS + MS)
-    book.verdict(verdict(told), START_NS + 50 * MS)
+    book.verdict(inspected(told), START_NS + 50 * MS)
     [decision] = book.expire(book.next_deadline_ns(), worker_down=False)
     assert (decision.record.accepted, decision.record.reason) == (False, Reason.GAP_UNKNOWN)
     nothing = replace(told, part_id="b", free_from_ns=None, free_until_ns=None)
     book.announce(nothing, START_NS + MS)
-    book.verdict(verdict(nothing), START_NS + 50 * MS)
+    book.verdict(inspected(nothing), START_NS + 50 * MS)
     [decision] = book.expire(nothing.deadline_ns - MS, worker_down=False)
     assert decision.record.reason is Reason.GAP_UNKNOWN
 
@@ -81,7 +66,7 @@ def test_both_of_two_touching_parts_are_rejected() -> None:
     second = announcement(START_NS + 8 * MS, Gap("b", START_NS, START_NS + 900 * MS, followed=False))
     for told in (first, second):
         book.announce(told, START_NS + 9 * MS)
-        [decision] = book.verdict(verdict(told), START_NS + 50 * MS)
+        [decision] = book.verdict(inspected(told), START_NS + 50 * MS)
         assert (decision.record.accepted, decision.record.reason) == (False, Reason.TOUCHING)
 
 
@@ -89,7 +74,7 @@ def test_a_defect_is_called_one_also_where_parts_touch() -> None:
     book = new_book()
     told = announcement(START_NS, Gap("a", 0, START_NS + 8 * MS, followed=True))
     book.announce(told, START_NS + 9 * MS)
-    [decision] = book.verdict(verdict(told, score=0.9), START_NS + 50 * MS)
+    [decision] = book.verdict(inspected(told, score=0.9), START_NS + 50 * MS)
     assert decision.record.reason is Reason.ANOMALY
 
 
@@ -98,14 +83,14 @@ def test_a_part_that_was_announced_against_all_promises_gives_way() -> None:
     for distance_ms, reason in ((30, Reason.TOUCHING), (60, Reason.GOOD)):
         book, told = new_book(), lone()
         book.announce(told, START_NS + MS)
-        [ahead] = book.verdict(verdict(told), START_NS + 110 * MS)
+        [ahead] = book.verdict(inspected(told), START_NS + 110 * MS)
         assert ahead.record.accepted
         late_ns = START_NS + distance_ms * MS
         late = announcement(late_ns, Gap("b", START_NS, late_ns + 900 * MS, followed=False))
         assert not book.endangered(START_NS + 119 * MS)
         book.announce(late, START_NS + 120 * MS)
         assert book.endangered(START_NS + 121 * MS) == (reason is Reason.TOUCHING), "the gate must take it back"
-        [behind] = book.verdict(verdict(late), START_NS + 150 * MS)
+        [behind] = book.verdict(inspected(late), START_NS + 150 * MS)
         assert behind.record.reason is reason
         assert not behind.record.accepted or behind.window_start_ns > ahead.window_end_ns
 
@@ -134,7 +119,7 @@ def test_no_window_holds_another_part(spacings_ms: list[int], bad: set[int], dat
     for number, (part_id, trigger_ns) in enumerate(times.items()):
         told = announcement(trigger_ns, Gap(part_id, 0, 0, False))
         score = 0.9 if number in bad else 0.1
-        events.append((trigger_ns + data.draw(st.integers(1, 330)) * MS, verdict(told, score)))
+        events.append((trigger_ns + data.draw(st.integers(1, 330)) * MS, inspected(told, score)))
     decisions = played(new_book(), sorted(events, key=lambda event: event[0]))
     assert set(decisions) == set(times)
     accepted = [decision for decision in decisions.values() if decision.record.accepted]

@@ -24,24 +24,10 @@ from byte_damage import damaged
 
 from line_inspector.bus import Bus
 from line_inspector.config import Line
+from line_inspector.encoding import MalformedMessage, Message, decode, encode, sealed, unsealed
 from line_inspector.line_file import read_line_file
-from line_inspector.messages import (
-    AcceptPart,
-    Ack,
-    Announcement,
-    Fault,
-    FrameReady,
-    Health,
-    MalformedMessage,
-    Message,
-    Reason,
-    SlotRef,
-    Verdict,
-    decode,
-    encode,
-    sealed,
-    unsealed,
-)
+from line_inspector.messages import AcceptPart, Ack, Announcement, Fault, FrameReady, Health, SlotRef, Verdict
+from line_inspector.part_record import Reason
 from line_inspector.records.reading import read_parts
 from line_inspector.records.schema import storable
 from line_inspector.streams import ACCEPTS, ANNOUNCEMENTS, FAULTS, HEALTH, SHOTS, VERDICTS, Stream

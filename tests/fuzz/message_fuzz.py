@@ -11,7 +11,8 @@ from typing import get_args
 import msgspec
 from byte_damage import damaged
 
-from line_inspector.messages import MalformedMessage, Message, Reason, decode, encode, sealed, unsealed
+from line_inspector.encoding import MalformedMessage, Message, decode, encode, sealed, unsealed
+from line_inspector.part_record import Reason
 
 KINDS = sorted(Message.__subclasses__(), key=lambda kind: kind.__name__)
 VALUES: dict[object, object] = {str: "part-0000001", int: 2**40 + 7, float: 0.31, bool: True, bytes: bytes(64)}

@@ -26,7 +26,8 @@ from line_inspector.inference.preprocess import to_model_input
 from line_inspector.inference.tiling import Tiling
 from line_inspector.inference.torch_engine import TorchEngine
 from line_inspector.inference.view import View
-from line_inspector.messages import HEAT_SIDE_PX, Reason
+from line_inspector.messages import HEAT_SIDE_PX
+from line_inspector.part_record import Reason
 
 SIZE_PX = 32
 views = st.builds(View, rows=st.integers(1, 4), columns=st.integers(1, 4), overlap=st.sampled_from([0, 0.1, 0.25, 0.5]))

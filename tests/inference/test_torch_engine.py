@@ -22,8 +22,9 @@ from line_inspector.inference.model_directory import (
 from line_inspector.inference.preprocess import to_model_input
 from line_inspector.inference.scale import LIMIT, ScoreScale
 from line_inspector.inference.torch_engine import TorchEngine
-from line_inspector.messages import HEAT_SIDE_PX, Reason
+from line_inspector.messages import HEAT_SIDE_PX
 from line_inspector.model.adps import ADPS
+from line_inspector.part_record import Reason
 
 CLOSE = 1e-5
 

@@ -7,8 +7,8 @@ import pytest
 from line_under_test import LineUnderTest, foreign_body_dataset
 from sqlalchemy import select
 
+from line_inspector.challenge_record import ChallengeOutcome
 from line_inspector.images import read_image
-from line_inspector.messages import ChallengeOutcome
 from line_inspector.records.reading import read_challenges, reading
 from line_inspector.records.schema import audit
 from line_inspector.ring import fingerprint

@@ -10,7 +10,7 @@ from cable import Cable
 from line_under_test import LineUnderTest, foreign_body_dataset
 
 from line_inspector.images import read_image
-from line_inspector.messages import PartRecord
+from line_inspector.part_record import PartRecord
 from line_inspector.ring import fingerprint
 from line_inspector.simulation.record import BinnedPart, read_world_record
 from line_inspector.simulation.summary import summary

@@ -18,7 +18,8 @@ import yaml
 
 from line_inspector.bus import Bus
 from line_inspector.line_file import read_line_file
-from line_inspector.messages import HEAT_SIDE_PX, FrameReady, Health, PartRecord, Verdict, views_of
+from line_inspector.messages import HEAT_SIDE_PX, FrameReady, Health, Verdict
+from line_inspector.part_record import PartRecord, views_of
 from line_inspector.records.reading import read_parts
 from line_inspector.records.verification import verify
 from line_inspector.ring import RingReader, fingerprint

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,10 @@ class TwoHosts:
         self._names = {host: f"li{os.getpid()}-{host}" for host in ("line", "worker", "wire")}
         self._wire: subprocess.Popen[bytes] | None = None
         self.by_netem = False
-        try:
+        with ExitStack() as undone:
+            undone.callback(self.close)
             self._build(delay_ms, loss)
-        except BaseException:
-            self.close()
-            raise
+            undone.pop_all()
 
     def on(self, host: str) -> list[str]:
         """What to put before a command so that it runs there."""

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from line_inspector.messages import Reason, Result
+from line_inspector.messages import Result
+from line_inspector.part_record import Reason
 
 S = 1_000_000_000
 START_NS = 1000 * S

@@ -20,8 +20,9 @@ import numpy as np
 from line_inspector.bus import Bus
 from line_inspector.cameras.renderer import render
 from line_inspector.line_file import read_line_file
-from line_inspector.messages import HEAT_SIDE_PX, Health, Reason, Result
+from line_inspector.messages import HEAT_SIDE_PX, Health, Result
 from line_inspector.overlay.liveness import watched_stations
+from line_inspector.part_record import Reason
 from line_inspector.ring import Geometry, RingWriter
 from line_inspector.streams import HEALTH, RESULTS
 

@@ -15,8 +15,9 @@ from overlay_results import START_NS
 from line_inspector.alarms import table
 from line_inspector.bus import Bus
 from line_inspector.config import Line
+from line_inspector.encoding import decode, encode
 from line_inspector.line_file import read_line_file
-from line_inspector.messages import AlarmAcknowledgement, AlarmsStanding, Health, StandingAlarm, decode, encode
+from line_inspector.messages import AlarmAcknowledgement, AlarmsStanding, Health, StandingAlarm
 from line_inspector.overlay.alarm_words import LONGEST_NAME, operators_name
 from line_inspector.overlay.feed import Feed
 from line_inspector.overlay.state import State

@@ -4,11 +4,12 @@ import pytest
 from overlay_results import START_NS, S, result
 
 from line_inspector.config import Line
-from line_inspector.messages import Health, Reason, Result
+from line_inspector.messages import Health, Result
 from line_inspector.overlay.liveness import Life
 from line_inspector.overlay.state import REJECTS_SHOWN, UNINSPECTED_ALARM, State
 from line_inspector.overlay.view import CameraView, Condition, Standing
 from line_inspector.overlay.words import REASONS
+from line_inspector.part_record import Reason
 from line_inspector.streams import HEALTH
 
 STATIONS = ("decision", "inference", "capture.top", "world")

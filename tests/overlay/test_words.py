@@ -2,8 +2,8 @@
 
 import pytest
 
-from line_inspector.messages import Reason
 from line_inspector.overlay.words import REASONS, age_in_words, reason_in_words, station_in_words
+from line_inspector.part_record import Reason
 
 
 def test_every_reason_has_words_of_its_own() -> None:

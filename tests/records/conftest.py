@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from line_inspector.messages import PartRecord, Reason
+from line_inspector.part_record import PartRecord, Reason
 from line_inspector.records.ledger import ArchivedImage
 
 MakeRecord = Callable[..., PartRecord]

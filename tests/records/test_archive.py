@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from line_inspector.images import read_image
-from line_inspector.messages import HEAT_SIDE_PX, Reason, SlotRef
+from line_inspector.messages import HEAT_SIDE_PX, SlotRef
+from line_inspector.part_record import Reason
 from line_inspector.records.archive import Archive, file_stem, in_sample
 from line_inspector.records.database import store_of
 from line_inspector.records.ledger import LedgerWriter

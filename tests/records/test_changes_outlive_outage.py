@@ -6,7 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from line_inspector.messages import ChallengeOutcome, ChallengeRecord, Reason
+from line_inspector.challenge_record import ChallengeOutcome, ChallengeRecord
+from line_inspector.part_record import Reason
 from line_inspector.records.audit import change
 from line_inspector.records.ledger import LedgerWriter
 from line_inspector.records.reading import reading

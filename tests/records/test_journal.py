@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from line_inspector.encoding import FORMAT_VERSION
 from line_inspector.errors import InputError
-from line_inspector.messages import FORMAT_VERSION
 from line_inspector.records.journal import REWRITE_ABOVE_BYTES, Journal
 
 reuse_tmp_path = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -166,7 +166,7 @@ def test_decisions_of_another_version_are_not_touched_and_the_user_is_told_to_dr
     tmp_path, make_record, monkeypatch
 ):
     path = tmp_path / "j"
-    monkeypatch.setattr("line_inspector.messages.FORMAT_VERSION", FORMAT_VERSION + 1)
+    monkeypatch.setattr("line_inspector.encoding.FORMAT_VERSION", FORMAT_VERSION + 1)
     written(path, [make_record("future"), make_record("another")])
     monkeypatch.undo()
     content = path.read_bytes() + b"torn"
@@ -175,7 +175,7 @@ def test_decisions_of_another_version_are_not_touched_and_the_user_is_told_to_dr
         Journal(path)
     assert "\n" not in str(caught.value)
     assert path.read_bytes() == content
-    monkeypatch.setattr("line_inspector.messages.FORMAT_VERSION", FORMAT_VERSION + 1)
+    monkeypatch.setattr("line_inspector.encoding.FORMAT_VERSION", FORMAT_VERSION + 1)
     assert recovered(path) == [make_record("future"), make_record("another")]
 
 
@@ -216,7 +216,7 @@ def test_a_torn_write_is_undone(tmp_path, make_record):
 import resource, sys
 import msgspec
 from pathlib import Path
-from line_inspector.messages import PartRecord
+from line_inspector.part_record import PartRecord
 from line_inspector.records.journal import Journal
 record = msgspec.msgpack.decode(bytes.fromhex(sys.argv[2]), type=PartRecord)
 journal = Journal(Path(sys.argv[1]))
@@ -240,7 +240,7 @@ def test_kill_9_loses_no_record_that_was_appended(tmp_path, make_record):
 import itertools, sys
 import msgspec
 from pathlib import Path
-from line_inspector.messages import PartRecord
+from line_inspector.part_record import PartRecord
 from line_inspector.records.journal import Journal
 record = msgspec.msgpack.decode(bytes.fromhex(sys.argv[2]), type=PartRecord)
 journal = Journal(Path(sys.argv[1]))

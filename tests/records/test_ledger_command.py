@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from line_inspector.images import read_image
-from line_inspector.messages import Reason
+from line_inspector.part_record import Reason
 from line_inspector.records.database import WritingDatabase
 from line_inspector.records.ledger import LedgerWriter
 from line_inspector.records.retention import Limits, Sweeper

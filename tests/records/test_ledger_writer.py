@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from old_ledger import OLD_DDL
 
 from line_inspector.errors import InputError
-from line_inspector.messages import PartRecord, Reason
+from line_inspector.part_record import PartRecord, Reason
 from line_inspector.records import schema
 from line_inspector.records.database import WritingDatabase
 from line_inspector.records.journal import Journal
@@ -263,7 +263,7 @@ def test_kill_9_of_the_writing_process_loses_nothing_that_was_committed_or_appen
 import itertools, sys, time
 import msgspec
 from pathlib import Path
-from line_inspector.messages import PartRecord
+from line_inspector.part_record import PartRecord
 from line_inspector.records.database import WritingDatabase
 from line_inspector.records.journal import Journal
 from line_inspector.records.ledger import LedgerWriter

@@ -15,8 +15,9 @@ from alembic.script import ScriptDirectory
 from old_ledger import write_old_ledger
 from sqlalchemy import create_engine, select, text
 
+from line_inspector.challenge_record import ChallengeOutcome, ChallengeRecord
 from line_inspector.errors import InputError
-from line_inspector.messages import ChallengeOutcome, ChallengeRecord, Reason
+from line_inspector.part_record import Reason
 from line_inspector.records.database import WritingDatabase, store_of
 from line_inspector.records.ledger import LedgerWriter
 from line_inspector.records.migration import SCRIPTS

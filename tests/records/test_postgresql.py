@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from line_inspector.errors import InputError
-from line_inspector.messages import Reason
+from line_inspector.part_record import Reason
 from line_inspector.records.database import store_of
 from line_inspector.records.journal import Journal
 from line_inspector.records.ledger import LedgerWriter

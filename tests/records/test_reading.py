@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from line_inspector.errors import InputError
-from line_inspector.messages import Reason
+from line_inspector.part_record import Reason
 from line_inspector.records.database import store_of
 from line_inspector.records.ledger import LedgerWriter
 from line_inspector.records.reading import good_frames, read_parts

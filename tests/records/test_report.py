@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from line_inspector.messages import Reason, ViewRecord
+from line_inspector.part_record import Reason, ViewRecord
 from line_inspector.records.report import HOPS, Latency, report
 from line_inspector.records.shift import shift_period
 from line_inspector.records.timeline import MOST_SPANS, span_width_ns, timeline

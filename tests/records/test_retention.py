@@ -13,7 +13,7 @@ from old_ledger import write_old_ledger
 from sqlalchemy import Connection, select
 
 from line_inspector.config.records import RecordsSettings
-from line_inspector.messages import Reason
+from line_inspector.part_record import Reason
 from line_inspector.records.database import WritingDatabase
 from line_inspector.records.inventory import take_inventory
 from line_inspector.records.ledger import LedgerWriter

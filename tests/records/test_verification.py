@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from old_ledger import write_old_ledger
 from sqlalchemy import create_engine, select, text
 
-from line_inspector.messages import Reason
+from line_inspector.part_record import Reason
 from line_inspector.records.audit import append_changes, append_settings, change
 from line_inspector.records.chain import PART_FIELDS, START, ChainWalk, chained, row_hash
 from line_inspector.records.database import WritingDatabase

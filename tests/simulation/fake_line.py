@@ -18,7 +18,8 @@ from msgspec.structs import replace
 from line_inspector.bus import Bus
 from line_inspector.config import Line
 from line_inspector.line_file import read_line_file
-from line_inspector.messages import HEAT_SIDE_PX, Announcement, Fault, Health, Reason, SlotRef, Trigger, Verdict
+from line_inspector.messages import HEAT_SIDE_PX, Announcement, Fault, Health, SlotRef, Trigger, Verdict
+from line_inspector.part_record import Reason
 from line_inspector.ring import Geometry, RingReader, RingWriter, fingerprint
 from line_inspector.streams import ANNOUNCEMENTS, FAULTS, HEALTH, TRIGGERS, VERDICTS
 from line_inspector.tracking.gaps import Gap, Gaps

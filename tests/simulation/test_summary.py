@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from line_inspector.messages import PartRecord, Reason
+from line_inspector.part_record import PartRecord, Reason
 from line_inspector.simulation.gate import Why
 from line_inspector.simulation.record import BinnedPart
 from line_inspector.simulation.summary import Percentiles, summary

@@ -12,7 +12,8 @@ import zmq
 from fake_line import FakeLine, Process, write_line_file
 
 from line_inspector.bus import Bus
-from line_inspector.messages import Health, PartRecord
+from line_inspector.messages import Health
+from line_inspector.part_record import PartRecord
 from line_inspector.records.journal import Journal
 from line_inspector.records.reading import read_parts
 from line_inspector.simulation.gate import Why

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from line_inspector.messages import Reason
+from line_inspector.part_record import Reason
 from line_inspector.tracking.results import TRIGGER_RESULTS, trigger_table
 
 ROOT = Path(__file__).parent.parent.parent

@@ -28,9 +28,10 @@ from worker_ends import (
     verdict_of,
 )
 
-from line_inspector import messages
+from line_inspector import encoding
 from line_inspector.config import WorkerSettings
-from line_inspector.messages import Fault, Reason, Verdict
+from line_inspector.messages import Fault, Verdict
+from line_inspector.part_record import Reason
 from line_inspector.ring import fingerprint
 from line_inspector.workers.door import Request
 from line_inspector.workers.keys import write_key_pair
@@ -118,7 +119,7 @@ def test_who_is_not_the_line_gets_nothing_in_and_nothing_out(
     with door_of(settings, tmp_path) as door, link_of(settings, tmp_path) as link:
         dealer = rogue(settings, kind, tmp_path)
         connect(link, door)
-        parts = [messages.encode(call(10**9, (40, 50, 3))), messages.encode(ready("rogue")), picture().tobytes()]
+        parts = [encoding.encode(call(10**9, (40, 50, 3))), encoding.encode(ready("rogue")), picture().tobytes()]
         end_s = time.monotonic() + 1.0
         while time.monotonic() < end_s:
             with contextlib.suppress(zmq.Again):
@@ -261,7 +262,7 @@ def test_pixels_of_an_impossible_shape_are_refused(
 ) -> None:
     with door_of(settings, tmp_path) as door, link_of(settings, tmp_path) as link:
         connect(link, door)
-        link.socket.send_multipart([messages.encode(call(10**9, shape)), messages.encode(ready()), pixels])
+        link.socket.send_multipart([encoding.encode(call(10**9, shape)), encoding.encode(ready()), pixels])
         _, requests = exchange(link, door, 0.3)
         assert requests == [] and door.refused == 1
 
