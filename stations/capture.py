@@ -13,7 +13,8 @@ from line_inspector.cameras.sight import Sight
 from line_inspector.config import NS_PER_MS, CameraSettings, Line, RateTrigger
 from line_inspector.images import Frame
 from line_inspector.known_defects import KnownDefects
-from line_inspector.messages import ChallengeRequest, Fault, FrameReady, Reason, Trigger
+from line_inspector.messages import ChallengeRequest, Fault, FrameReady, Trigger
+from line_inspector.part_record import Reason
 from line_inspector.ring import Geometry, RingOverrun, RingWriter, remove_orphans, slots_needed
 from line_inspector.streams import ANNOUNCEMENTS, CHALLENGES, FAULTS, FRAMES, SHOTS, TRIGGERS
 from line_inspector.tracking.announcer import EARLIEST_TRIGGER_NS, Announcer

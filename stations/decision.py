@@ -10,22 +10,13 @@ from line_inspector.actuators import build_gate
 from line_inspector.alarms.challenge_desk import ChallengeDesk
 from line_inspector.alarms.desk import AlarmDesk
 from line_inspector.alarms.watch import Conditions
+from line_inspector.challenge_record import is_challenge
 from line_inspector.decision.liveness import Liveness
 from line_inspector.decision.parts import Decision, PartBook
 from line_inspector.decision.receipts import Receipts
 from line_inspector.decision.slots import Slots, result_of
-from line_inspector.messages import (
-    Announcement,
-    Encoder,
-    Fault,
-    FrameReady,
-    Health,
-    PartRecord,
-    Reason,
-    Verdict,
-    is_challenge,
-    view_ids,
-)
+from line_inspector.messages import Announcement, Encoder, Fault, FrameReady, Health, Verdict
+from line_inspector.part_record import PartRecord, Reason, view_ids
 from line_inspector.records.archive import Archive
 from line_inspector.records.journal import Journal
 from line_inspector.records.ledger import LedgerWriter

@@ -19,7 +19,8 @@ from line_inspector.errors import InputError
 from line_inspector.inference.batching import choose_batch
 from line_inspector.inference.engine import Engine
 from line_inspector.inference.inspection import fault, inspect
-from line_inspector.messages import Fault, FrameReady, Reason, Verdict
+from line_inspector.messages import Fault, FrameReady, Verdict
+from line_inspector.part_record import Reason
 from line_inspector.ring import RingReader
 from line_inspector.streams import FAULTS, FRAMES, VERDICTS
 from line_inspector.workers.sharer import Sharer

@@ -17,7 +17,8 @@ from line_inspector.errors import InputError
 from line_inspector.inference.batching import choose_batch
 from line_inspector.inference.engine import Engine
 from line_inspector.inference.inspection import fault, inspect
-from line_inspector.messages import Fault, Reason, Reply, Verdict
+from line_inspector.messages import Fault, Reply, Verdict
+from line_inspector.part_record import Reason
 from line_inspector.ring import RingReader
 from line_inspector.workers.curve import guarded_by_line_key
 from line_inspector.workers.door import Door, Request

@@ -1,15 +1,28 @@
 """What tests of several rooms share: a model small enough to build in every test, frames, and its directory."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from postgresql_cluster import REQUIRED, Cluster, binaries
+from postgresql_cluster import Cluster, binaries
 
 Frame = NDArray[np.uint8]
+SKIP_NOTHING = "LINE_INSPECTOR_SKIP_NOTHING"  # set by .ci/run: there, whatever a test needs must be there
+EXCUSES = ("GPU", "CUDA")  # but for these, of which a machine has one or none
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where nothing may be skipped, a skipped test has failed."""
+    report = yield
+    if report.skipped and SKIP_NOTHING in os.environ and not hasattr(report, "wasxfail"):
+        why = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+        if not any(excuse in why for excuse in EXCUSES):
+            report.outcome, report.longrepr = "failed", f"must not be skipped here: {why}"
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -73,9 +86,7 @@ def postgresql() -> Iterator[Cluster]:
     """A PostgreSQL server that runs; who stops it starts it again."""
     programs = binaries()
     if programs is None:
-        missing = "no PostgreSQL server is installed; on Debian or Ubuntu: apt-get install postgresql"
-        assert REQUIRED not in os.environ, missing
-        pytest.skip(missing)
+        pytest.skip("no PostgreSQL server is installed; on Debian or Ubuntu: apt-get install postgresql")
     cluster = Cluster(programs)
     try:
         cluster.start()

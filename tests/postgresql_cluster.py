@@ -16,7 +16,6 @@ from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 PASSWORD = "s3cret-of-the-line"
-REQUIRED = "LINE_INSPECTOR_REQUIRE_POSTGRESQL"  # set by .ci/run: there, a missing server is a failure
 
 
 def binaries() -> Path | None:
