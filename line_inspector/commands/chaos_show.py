@@ -13,7 +13,7 @@ from line_inspector.chaos.stage import stage, start
 from line_inspector.chaos.stand_in_model import train_stand_in
 from line_inspector.chaos.witness import Witness
 from line_inspector.commands.chaos_report import Report
-from line_inspector.commands.startable import require_startable
+from line_inspector.commands.config_startable import require_startable
 from line_inspector.config import Line
 from line_inspector.errors import InputError
 from line_inspector.runtime import StopFlag

@@ -7,7 +7,7 @@ import typer
 
 from line_inspector.commands.config_alarms import alarms_page
 from line_inspector.commands.config_plc import plc_page
-from line_inspector.commands.startable import BYTES_PER_MB, require_startable, ring_bytes
+from line_inspector.commands.config_startable import BYTES_PER_MB, require_startable, ring_bytes
 from line_inspector.config import NS_PER_MS, Line
 from line_inspector.config_reference import SectionReference, sections
 from line_inspector.line_file import read_line_file

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from line_inspector.cameras.dataset import write_dataset
+from line_inspector.commands.config_startable import require_startable
 from line_inspector.commands.demo_challenges import with_challenges
 from line_inspector.commands.demo_folder import claimed, empty
 from line_inspector.commands.demo_line import read_demo_line, write_line_file
 from line_inspector.commands.demo_words import in_words
-from line_inspector.commands.startable import require_startable
 from line_inspector.config import Line
 from line_inspector.errors import InputError
 from line_inspector.overlay.server import address, listen

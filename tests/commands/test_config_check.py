@@ -38,7 +38,7 @@ def small_shm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     """A shared memory of 40 MB, which holds the rings of three cameras with frames of FRAME_PX. Needs root."""
     folder = tmp_path / "shm"
     folder.mkdir()
-    monkeypatch.setattr("line_inspector.commands.startable.SHM", folder)
+    monkeypatch.setattr("line_inspector.commands.config_startable.SHM", folder)
     mount = ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(folder)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("mounting a small disk needs root")

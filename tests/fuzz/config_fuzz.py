@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from line_inspector.commands.startable import require_startable
+from line_inspector.commands.config_startable import require_startable
 from line_inspector.config import NS_PER_MS, Line
 from line_inspector.errors import InputError
 from line_inspector.line_file import parse_line, read_line_file

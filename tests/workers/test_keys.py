@@ -179,7 +179,7 @@ def test_a_worker_on_another_host_without_keys_ends_every_command_with_one_line_
 
 
 def test_config_check_asks_for_the_key_files_of_the_lines_host(tmp_path: Path) -> None:
-    from line_inspector.commands.startable import require_startable
+    from line_inspector.commands.config_startable import require_startable
 
     workers = {"far": {"host": "tcp://192.0.2.1:5570", "keys": "keys"}}
     line = parse_line(LINE | {"inference": {"workers": workers}}, tmp_path / "line.yaml")
