@@ -6,6 +6,7 @@ from typing import Any
 
 from line_inspector.training.chart import Bars, Line, histogram, line_chart
 from line_inspector.training.history import History
+from line_inspector.training.operating_points import operating_points
 from line_inspector.training.outcome import Outcome, warnings
 from line_inspector.training.report_pictures import answers, forged_samples
 from line_inspector.training.report_style import STYLE
@@ -24,6 +25,7 @@ def report_page(outcome: Outcome) -> bytes:
         _cards(outcome),
         _section("How it learned", _course(outcome)),
         _section("Good parts and forged defects", _scores(outcome)),
+        _section("At other false-reject rates", _operating_points(outcome)),
         _section("What it learned from", _samples(outcome)),
         _section("What it answers", _answers(outcome)),
         _section("The record", _record(outcome)),
@@ -98,6 +100,22 @@ def _scores(outcome: Outcome) -> str:
         " to its right; where the two overlap, the model cannot tell. Real defects may be easier or harder than forged"
         " ones.",
     )
+
+
+def _operating_points(outcome: Outcome) -> str:
+    promised, forged = outcome.calibration.false_reject_rate, outcome.forged_scores
+    rows = [
+        (
+            f"{point.false_reject_rate:.2%}{' (promised)' if point.false_reject_rate == promised else ''}",
+            f"rejected above {point.level:.3f}; {point.found} of {len(forged)} forged defects found",
+        )
+        for point in operating_points(outcome.good_scores, forged, promised)
+    ]
+    explained = (
+        "What the limit for another rate would find, on the same pictures. A laxer promise sends more good parts to the"
+        " reject bin, and fewer defects past it. To change it, train again with --false-reject-rate."
+    )
+    return f'<p>{explained}</p><div class="tables">{_table("Good parts rejected at most", rows)}</div>'
 
 
 def _samples(outcome: Outcome) -> str:

@@ -52,6 +52,7 @@ def test_the_report_travels_hashed_inside_the_model_and_stands_on_its_own(good: 
     assert promised in text
     assert f"Only {manifest.lineage['images_trained_on']} pictures were learned from" in text
     assert "12 good images promise that at most" in text
+    assert f"{manifest.calibration['false_reject_rate']:.2%} (promised)" in text
     assert f"threshold {manifest.threshold:.3f}" in text
     assert page.tags.count("svg") == 4
     for name in ("weights_source", "batch_size", "structural_share", "torch"):
