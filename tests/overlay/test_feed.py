@@ -112,6 +112,8 @@ def test_rejects_are_drawn_for_the_strip_though_nobody_looks(feed: Feed, decide:
 
 def test_a_malformed_message_is_counted_and_harmless(feed: Feed, results: Sender, decide: Callable[..., None]) -> None:
     results.send(Heartbeat(sent_ns=0))
-    decide(1, S)
+    assert feed.results.socket.poll(5000)
+    feed.turn(0)
     assert feed.refused == 1
+    decide(1, S)
     assert shown(feed)[0] == "top-1"
