@@ -4,10 +4,10 @@
 
 uint8 frame in, score and outline out: for us `Engine.infer`, which resizes, scores and reduces the map, and the outline
 that the operators' page draws from it; for anomalib `TorchInferencer.predict` and `OpenVINOInferencer.predict` with the
-numpy image, whose answer holds score, map and mask, and the contours of that mask. STFPM has EfficientNet-Lite0 at strides
-8 and 16, the same input size, and has learned for a moment, which does for speed. Each method is a process of its own
-(one_image_of.py), one at a time, in turns; of each, the least and the median of the CPU time of an image count, since other
-programs may use the machine, too. --venv has anomalib, openvino and this package's dependencies.
+numpy image, whose answer holds score, map and mask, and the contours of that mask. STFPM has EfficientNet-Lite0 at
+strides 8 and 16, the same input size, and has learned for a moment, which does for speed. Each method is a process of
+its own (one_image_of.py), one at a time, in turns. What counts is CPU time, since other programs may use the machine,
+too. --venv has anomalib, openvino with its extras for ONNX, and this package's dependencies.
 """
 
 import argparse
@@ -22,7 +22,6 @@ from peers import ANOMALIB, ROOT, venv_python
 
 OURS = ("ours-torch", "ours-openvino")
 THEIRS = ("anomalib-torch", "anomalib-openvino-f32", "anomalib-openvino")
-BARS = {("ours", "anomalib-torch"): 3.0, ("ours", "anomalib-openvino-f32"): 1.0}
 SCRIPT = Path(__file__).with_name("one_image_of.py")
 
 

@@ -1,4 +1,4 @@
-"""One method of one_image.py, in a process of its own: prints the CPU milliseconds of each image as one line of JSON."""
+"""One method of one_image.py, in a process of its own: prints the CPU milliseconds of each image as JSON."""
 
 import argparse
 import json
