@@ -29,13 +29,21 @@ def main() -> None:
     cv2.setNumThreads(arguments.threads)
     torch.manual_seed(0)
     way = WAYS[arguments.method](arguments.work, arguments.threads, arguments.model_dir)
-    frames = np.random.default_rng(0).integers(0, 256, (8, *FRAME_SHAPE), dtype=np.uint8)
+    frames = [part_with_a_blot(seed) for seed in range(8)]
     times_ms = []
     for number in range(arguments.images + WARM_UP):
         started_ns = time.process_time_ns()
         way(frames[number % len(frames)])
         times_ms.append((time.process_time_ns() - started_ns) / 1e6)
     print(json.dumps(times_ms[WARM_UP:]))
+
+
+def part_with_a_blot(seed: int) -> np.ndarray:
+    """A soft texture with a dark spot in it, so that there is something to outline: uint8 FRAME_SHAPE."""
+    rng = np.random.default_rng(seed)
+    soft = cv2.GaussianBlur(rng.normal(128, 60, FRAME_SHAPE).astype(np.float32), (0, 0), 3.0)
+    centre = (int(rng.integers(100, 540)), int(rng.integers(100, 400)))
+    return cv2.circle(soft.clip(0, 255).astype(np.uint8), centre, 30, (10, 10, 10), -1)
 
 
 def ours(work: Path, threads: int, model_dir: Path | None, *, openvino: bool) -> Way:
