@@ -22,7 +22,7 @@ from typing import TypeVar
 import zmq
 
 from line_inspector.bus import Bus
-from line_inspector.config import Line
+from line_inspector.config import Line, core_plan
 from line_inspector.errors import EXIT_BAD_INPUT, InputError
 from line_inspector.file_lock import held_lock
 from line_inspector.line_file import read_line_file
@@ -175,7 +175,10 @@ def _guarded(
         signal.signal(number, stop.on_signal)
     try:
         instance = getattr(arguments, "camera", None) or getattr(arguments, "worker", None)
-        run(read_line_file(arguments.line_file), f"{kind}.{instance}" if instance else kind, arguments, stop)
+        line = read_line_file(arguments.line_file)
+        if line.inference.pin:
+            os.sched_setaffinity(0, core_plan(line).cores_of(kind))  # handed on to every thread that is started later
+        run(line, f"{kind}.{instance}" if instance else kind, arguments, stop)
     except InputError as e:
         log.error("%s", e)
         return EXIT_BAD_INPUT

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from line_inspector.bus import Bus
-from line_inspector.config import NS_PER_S, Line
+from line_inspector.config import NS_PER_S, Line, core_plan
 from line_inspector.errors import EXIT_BAD_INPUT, InputError
 from line_inspector.messages import Health
 from line_inspector.runtime import SUPERVISOR_PID, StopFlag
@@ -93,7 +93,7 @@ class Supervisor:
         self._health = Bus(line.sockets_dir).subscriber(HEALTH, Health, names)
         self._log_file = log_file
         self._output = log_file.open("ab") if log_file else None
-        threads = {"OPENCV_FOR_THREADS_NUM": "1", "OMP_NUM_THREADS": str(line.inference.threads)}
+        threads = {"OPENCV_FOR_THREADS_NUM": "1", "OMP_NUM_THREADS": str(core_plan(line).threads)}
         self._environment = {**os.environ, **(environment or {}), **threads, SUPERVISOR_PID: str(os.getpid())}
 
     def tend(self) -> None:

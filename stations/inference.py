@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from line_inspector import runtime
-from line_inspector.config import Line
+from line_inspector.config import Line, core_plan
 from line_inspector.errors import InputError
 from line_inspector.inference.batching import choose_batch
 from line_inspector.inference.engine import Engine
@@ -53,7 +53,7 @@ def prepare(line: Line) -> Prepared | None:
 
     from line_inspector.inference.swap import ModelWatch
 
-    torch.set_num_threads(line.inference.threads)
+    torch.set_num_threads(core_plan(line).threads)
     torch.set_num_interop_threads(1)
     folder = line.current_model_path.resolve()
     engine = None
@@ -134,18 +134,9 @@ class Worker:
 
 def load_engine(line: Line, folder: Path) -> Engine:
     """The model in that folder, proven, on the engine that the line file asks for. Raises InputError."""
-    from line_inspector.inference.export_cache import prune_exports
-    from line_inspector.inference.load import load_verified_engine, load_verified_openvino_engine
-    from line_inspector.training.registry import Registry
+    from line_inspector.inference.choice import load_chosen_engine
 
-    settings = line.inference
-    if settings.engine == "openvino":
-        engine = load_verified_openvino_engine(
-            folder, line.exports_dir, settings.threads, max_batch_size=settings.max_batch
-        )
-        prune_exports(line.exports_dir, {folder.name, *Registry(line.registry_dir, line.recipe).at_hand()})
-        return engine
-    return load_verified_engine(folder, settings.device, max_batch_size=settings.max_batch)
+    return load_chosen_engine(line, folder)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import torch
 import zmq
 
 from line_inspector import runtime
-from line_inspector.config import Line, WorkerSettings
+from line_inspector.config import Line, WorkerSettings, core_plan
 from line_inspector.errors import InputError
 from line_inspector.inference.batching import choose_batch
 from line_inspector.inference.engine import Engine
@@ -34,7 +34,7 @@ def serve(station: runtime.Station, arguments: argparse.Namespace) -> None:
     """Runs until told to stop."""
     line, name = station.line, arguments.worker
     settings = _settings(line, name)
-    torch.set_num_threads(line.inference.threads)
+    torch.set_num_threads(core_plan(line).threads)
     torch.set_num_interop_threads(1)
     with ExitStack() as stack:
         if settings.keys and not settings.is_local:

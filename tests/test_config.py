@@ -79,6 +79,7 @@ def test_every_commented_alternative_is_valid_in_its_place() -> None:
         "bin_capacity": data["simulation"],
         "false_reject_rate": data["training"],
         "max_batch": data["inference"],
+        "threads": data["inference"],
         "workers": data["inference"],
         "trigger_expiry_ms": data["cameras"]["top"],
         "gate": data["decision"],

@@ -16,6 +16,7 @@ from line_inspector.commands.chaos_report import Report
 from line_inspector.commands.config_startable import require_startable
 from line_inspector.config import Line
 from line_inspector.errors import InputError
+from line_inspector.inference.choice import line_exports
 from line_inspector.runtime import StopFlag
 from line_inspector.supervisor import stop_signals
 from line_inspector.training.registry import Registry
@@ -46,7 +47,7 @@ def show(
 
 def _put_model_into_service(given: Line, line: Line, scratch: Scratch) -> str:
     """Copies the line's model, or trains a stand-in; says which."""
-    registry = Registry(line.registry_dir, line.recipe)
+    registry = Registry(line.registry_dir, line.recipe, exports=line_exports(line, line.recipe))
     replaced = [name for name in given.cameras if stands_in(given, name)]
     if given.current_model_path.exists() and not replaced:
         return f"{registry.publish(given.current_model_path.resolve())}, in service"

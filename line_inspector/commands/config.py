@@ -8,7 +8,7 @@ import typer
 from line_inspector.commands.config_alarms import alarms_page
 from line_inspector.commands.config_plc import plc_page
 from line_inspector.commands.config_startable import BYTES_PER_MB, require_startable, ring_bytes
-from line_inspector.config import NS_PER_MS, Line
+from line_inspector.config import NS_PER_MS, Line, core_plan
 from line_inspector.config_reference import SectionReference, sections
 from line_inspector.line_file import read_line_file
 from line_inspector.ring import Geometry
@@ -79,6 +79,7 @@ def check(line_file: Annotated[Path, typer.Argument(metavar="LINE.yaml", help="T
     print(f"ok: line {line.line}, recipe {line.recipe}, data in {line.data_dir}")
     for name, ring in rings.items():
         print(f"camera {name}: {_derived(line, name, ring)}")
+    print(f"inference: {_cores(line)}")
 
 
 def docs() -> None:
@@ -117,6 +118,14 @@ def _derived(line: Line, camera: str, ring: Geometry) -> str:
         f"at the gate {travel_ms:.0f} ms after the trigger, decided within {deadline_ms:.0f} ms;"
         f" frame ring of {ring.slots} slots, {ring_bytes(ring) / BYTES_PER_MB:.0f} MB in /dev/shm"
     )
+
+
+def _cores(line: Line) -> str:
+    plan = core_plan(line)
+    network, others = (", ".join(map(str, cores)) for cores in (plan.inference, plan.others))
+    kept = f"pinned: inference to core {network}, the other stations to core {others}"
+    threads = "1 CPU thread" if plan.threads == 1 else f"{plan.threads} CPU threads"
+    return f"{threads} of the network; {kept if line.inference.pin else 'no station is pinned'}"
 
 
 def _section(section: SectionReference) -> list[str]:

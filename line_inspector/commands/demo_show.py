@@ -15,6 +15,7 @@ from line_inspector.commands.demo_line import read_demo_line, write_line_file
 from line_inspector.commands.demo_words import in_words
 from line_inspector.config import Line
 from line_inspector.errors import InputError
+from line_inspector.inference.choice import line_exports
 from line_inspector.overlay.server import address, listen
 from line_inspector.records.reading import read_challenges, read_parts
 from line_inspector.records.report import challenge_counts
@@ -85,7 +86,8 @@ def _train(line: Line, good: GoodFrames, minutes: float) -> float:
     remark = promise_for(len(good), OPTIONS.false_reject_rate, OPTIONS.outlined_share).remark
     with show_progress(remark) as on_progress:
         train_model(good, trained, OPTIONS, Budget(seconds=60 * minutes), on_progress=on_progress)
-    Registry(line.registry_dir, line.recipe).publish(trained)
+    _say("Proving the model and bringing it into service ...")
+    Registry(line.registry_dir, line.recipe, exports=line_exports(line, line.recipe)).publish(trained)
     return time.monotonic() - started_s
 
 

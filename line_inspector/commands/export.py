@@ -27,7 +27,8 @@ def export(
     Golden frames, whole and spoilt, are answered by torch and by the export in batches of 1, 2 and 5; nothing is
     written where scores or maps differ by more than the tolerance.
     """
-    from line_inspector.inference.export import TOLERANCE, write_export
+    from line_inspector.inference.export import write_export
+    from line_inspector.inference.parity import TOLERANCE
 
     manifest = write_export(model_dir, out, format, TOLERANCE if tolerance is None else tolerance)
     if json:

@@ -69,6 +69,28 @@ def publish(
     _put_on_record(line)
 
 
+@models.command()
+def export(
+    line_file: Annotated[Path, typer.Argument(help="The line file.", metavar="LINE.yaml")], recipe: Recipe = None
+) -> None:
+    """Make the OpenVINO export of the model in service, where one came into service without; used from the next start.
+
+    Publishing a model makes its export, unless OpenVINO was installed or asked for later.
+    """
+    from line_inspector.inference.choice import line_exports
+    from line_inspector.inference.export_cache import ExportCache
+    from line_inspector.training.registry import Registry
+
+    line = read_line_file(line_file)
+    exports = line_exports(line, recipe or line.recipe)
+    if exports is None:
+        raise InputError(
+            "this line runs on torch", str(line_file), "Install the extra openvino, or set inference.engine."
+        )
+    exports = ExportCache(exports.folder, required=True)
+    print(f"exported: {Registry(line.registry_dir, recipe or line.recipe, exports=exports).export()}")
+
+
 def _line(place: Path) -> Line | None:
     """The line of a line file; none for the folder of a registry."""
     return None if place.is_dir() else read_line_file(place)

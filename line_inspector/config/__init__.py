@@ -8,6 +8,7 @@ from line_inspector.config.alarms import AlarmSettings
 from line_inspector.config.belt import BeltSettings, EncoderSettings
 from line_inspector.config.camera import CameraSettings
 from line_inspector.config.challenge import ChallengeSettings
+from line_inspector.config.cores import CorePlan, core_plan
 from line_inspector.config.gate import (
     GateSettings,
     GpioGateSettings,
@@ -34,6 +35,7 @@ __all__ = [
     "CameraSettings",
     "CameraSource",
     "ChallengeSettings",
+    "CorePlan",
     "EncoderSettings",
     "FolderCamera",
     "GateSettings",
@@ -52,4 +54,5 @@ __all__ = [
     "TrainingSettings",
     "VideoCamera",
     "WorkerSettings",
+    "core_plan",
 ]

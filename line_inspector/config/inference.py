@@ -51,11 +51,14 @@ class WorkerSettings(Section):
 class InferenceSettings(Section):
     """The worker."""
 
-    engine: Literal["torch", "openvino"] = Field(
-        "torch", description="what runs the network; openvino, on the CPU, needs the extra openvino"
+    engine: Literal["auto", "torch", "openvino"] = Field(
+        "auto", description="what runs the network; auto: on a CPU openvino, if installed and proven, else torch"
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes the GPU where there is one")
-    threads: int = Field(1, ge=1, le=256, description="CPU threads of the network; leave a core to the other stations")
+    threads: int | None = Field(
+        None, ge=1, le=256, description="CPU threads of the network; when left out, what the other stations leave"
+    )
+    pin: bool = Field(False, description="keep the worker and the other stations to cores of their own")
     max_batch: int | None = Field(
         None, ge=1, le=256, description="largest batch; the engine's own choice when left out"
     )

@@ -179,8 +179,8 @@ class Line(Section):
 
     @property
     def exports_dir(self) -> Path:
-        """Folder of the OpenVINO exports that the worker makes of this recipe's models; may be emptied at any time."""
-        return self.data_dir / "exports" / self.recipe
+        """Root of the OpenVINO exports, by recipe and version, of models that may be served; made when published."""
+        return self.data_dir / "exports"
 
     @property
     def archive_dir(self) -> Path:

@@ -13,12 +13,10 @@ from line_inspector.inference.graph import capture
 from line_inspector.inference.load import load_verified_engine
 from line_inspector.inference.manifest import encode_manifest
 from line_inspector.inference.model_directory import read_golden, read_model_directory
-from line_inspector.inference.parity import Parity, compare, parity_pixels
+from line_inspector.inference.parity import TOLERANCE, Parity, compare, parity_pixels
 from line_inspector.inference.signed_directory import refuse_existing, sha256, whole_or_not_at_all, write_manifest
 from line_inspector.model.adps import ADPS
 
-# Of scores and of every pixel, 0..1: rounding in fp32 stays below 1e-5, and bf16 does not stay below 1e-2.
-TOLERANCE = 1e-4
 STAY = "Nothing was written; use the model with torch."
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from line_inspector.errors import InputError
 from line_inspector.inference.build import MAX_BATCH_SIZE, build_engine
 from line_inspector.inference.engine import Engine, Finding
-from line_inspector.inference.export_cache import cached_openvino_forward
-from line_inspector.inference.model_directory import read_golden, read_model_directory, read_tiling
+from line_inspector.inference.export_cache import read_cached_forward
+from line_inspector.inference.model_directory import read_golden, read_manifest, read_model_directory, read_tiling
 from line_inspector.inference.torch_engine import TorchEngine
 
 # Largest change of a golden frame's score between two machines or devices in fp32: kernels differ by some 1e-5, which
@@ -38,12 +38,13 @@ def load_verified_engine(
 def load_verified_openvino_engine(
     path: Path, cache: Path, threads: int, *, max_batch_size: int | None = None
 ) -> Engine:
-    """As load_verified_engine, on OpenVINO and `threads` CPU threads; the export is kept in the folder `cache`.
+    """As load_verified_engine, on OpenVINO and `threads` CPU threads, from the model's export in the folder `cache`.
 
-    Raises InputError also where the model cannot be exported, or OpenVINO is not installed.
+    Raises InputError also where there is no such export, or it cannot be trusted, or OpenVINO is not installed.
     """
-    _, manifest = read_model_directory(path)
-    forward = cached_openvino_forward(path, manifest, cache, threads)
+    manifest = read_manifest(path)
+    forward = read_cached_forward(cache / path.name, manifest, threads)
+    read_model_directory(path)  # for its hashes: what proves the export must not have changed
     batch_size = max_batch_size or MAX_BATCH_SIZE["cpu"]
     engine = TorchEngine(forward, manifest, max_batch_size=batch_size, tiling=read_tiling(path))
     _replay_golden(engine, path)

@@ -33,23 +33,27 @@ def write(program: ExportedProgram, folder: Path) -> None:
 
 
 def load(files: Mapping[str, bytes], threads: int) -> Forward:
-    """The way from pixels to maps on `threads` CPU threads, in fp32.
-
-    Left to itself OpenVINO computes in bf16 where the processor can, which moves scores by several hundredths.
-    """
+    """The way from pixels to maps on `threads` CPU threads, in fp32."""
     openvino = import_extra("openvino", "openvino")
     core = openvino.Core()
-    settings = {
-        "INFERENCE_PRECISION_HINT": "f32",
-        "PERFORMANCE_HINT": "LATENCY",
-        "NUM_STREAMS": 1,
-        "INFERENCE_NUM_THREADS": threads,
-        "ENABLE_HYPER_THREADING": True,  # or `threads` would silently be cut to the number of whole cores
-        "ENABLE_CPU_PINNING": False,  # the other stations run on the same cores
-    }
-    compiled = core.compile_model(core.read_model(files[GRAPH], files[WEIGHTS]), "CPU", settings)
+    compiled = core.compile_model(core.read_model(files[GRAPH], files[WEIGHTS]), "CPU", settings(threads))
 
     def forward(pixels: NDArray[np.uint8]) -> torch.Tensor:
         return torch.from_numpy(compiled([pixels])[0])
 
     return forward
+
+
+def settings(threads: int) -> dict[str, object]:
+    """How OpenVINO is to compile: one image at a time, in fp32, on `threads` threads that the kernel may move.
+
+    Left to itself it computes in bf16 where the processor can, which moves scores by several hundredths.
+    """
+    return {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1,
+        "INFERENCE_NUM_THREADS": threads,
+        "ENABLE_HYPER_THREADING": True,  # or `threads` would silently be cut to the number of whole cores
+        "ENABLE_CPU_PINNING": False,  # the worker's own affinity counts, which inference.pin sets
+    }

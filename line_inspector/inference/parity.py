@@ -13,6 +13,7 @@ from line_inspector.inference.torch_engine import Forward
 from line_inspector.model.adps import ADPS
 
 BATCH_SIZES = (1, 2, 5)
+TOLERANCE = 1e-4  # of scores and of every pixel, 0..1: rounding in fp32 stays below 1e-5, bf16 not below 1e-2
 
 
 class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -14,6 +14,7 @@ from line_inspector.model.comparison import build_comparison, build_context, dis
 from line_inspector.model.novelty import Novelty, as_logits, beside, whole
 from line_inspector.model.segmentation import PostSegmentation
 from line_inspector.model.student import PatchStudent
+from line_inspector.model.upsampling import upsample
 
 
 class Output(NamedTuple):
@@ -112,12 +113,15 @@ class ADPS(nn.Module):
         size = (images.shape[-2], images.shape[-1])
         if self.segmentation is None:
             return Output(distance_logits(teacher, student, size), teacher, student, None)
-        teacher, deeper = teacher[: len(student)], teacher[len(student) :]
-        compared = [c(t, s) for c, t, s in zip(self.comparisons, teacher, student, strict=True)]
+        logits = self.segmentation(self.compare(teacher, student, novelty), size)
+        return Output(logits, teacher[: len(student)], student, novelty)
+
+    def compare(self, teacher: list[Tensor], student: list[Tensor], novelty: Tensor | None) -> list[Tensor]:
+        """What the segmentation sees of all stages of the teacher, shallow to deep, each with the novelty beside it."""
+        deeper = teacher[len(student) :]
+        compared = [c(t, s) for c, t, s in zip(self.comparisons, teacher, student, strict=False)]
         compared += [show(features) for show, features in zip(self.context, deeper, strict=True)]
-        if novelty is not None:
-            compared = [beside(features, novelty) for features in compared]
-        return Output(self.segmentation(compared, size), teacher, student, novelty)
+        return compared if novelty is None else [beside(features, novelty) for features in compared]
 
     def anomaly_map(self, images: Tensor) -> Tensor:
         """Normalised (B, 3, H, W) -> (B, H, W), 0..1: probability of an anomaly, smoothed. Its maximum is the score.
@@ -128,13 +132,17 @@ class ADPS(nn.Module):
         with torch.no_grad():
             stages: list[Tensor] = self.teacher(images)
         logits, _, _, novelty = self._answer(images, stages)
-        anomaly = logits[:, 1:] - logits[:, :1]
-        if self.novelty is not None and novelty is not None:
-            size = (images.shape[-2], images.shape[-1])
-            upsampled = F.interpolate(novelty.float(), size=size, mode="bilinear", align_corners=False)
-            anomaly = anomaly + as_logits(upsampled, self.architecture.novelty_logits)
-            anomaly = self.novelty.share(anomaly, stages, self.architecture.likeness)
+        anomaly = self.weigh(logits, novelty, stages)
         return gaussian_blur(anomaly.sigmoid(), self.architecture.sigma_px)[:, 0]
+
+    def weigh(self, logits: Tensor, novelty: Tensor | None, stages: list[Tensor]) -> Tensor:
+        """What segmentation and novelty say together, (B, 1, H, W): the logit of an anomaly at each place."""
+        anomaly = logits[:, 1:] - logits[:, :1]
+        if self.novelty is None or novelty is None:
+            return anomaly
+        size = (logits.shape[-2], logits.shape[-1])
+        anomaly = anomaly + as_logits(upsample(novelty, size), self.architecture.novelty_logits)
+        return self.novelty.share(anomaly, stages, self.architecture.likeness)
 
 
 def gaussian_blur(maps: Tensor, sigma_px: float) -> Tensor:

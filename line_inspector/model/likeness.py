@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from line_inspector.model.upsampling import upsample
+
 REACH = 0.3  # deviation of the Gaussian by which far places count less, as a share of the image's side
 MOST_SIDE = 32  # places per side; the work grows with its fourth power
 
@@ -25,32 +27,34 @@ def share_among_alike(logits: Tensor, features: Tensor, unit: Tensor, softness: 
     coarse = F.avg_pool2d(logits, size[0] // features.shape[-1])
     weights = _weights(features, unit, softness)
     shared = (weights @ coarse.flatten(2).transpose(1, 2)).transpose(1, 2).reshape(coarse.shape)
-    return logits + F.interpolate(shared - coarse, size=size, mode="bilinear", align_corners=False)
+    return logits + upsample(shared - coarse, size)
 
 
 def _weights(features: Tensor, unit: Tensor, softness: float) -> Tensor:
-    """(B, C, g, g) -> (B, N, N) for the N = g x g places: how much each counts for each; rows sum to 1."""
+    """(B, C, g, g) -> (B, N, N) for the N = g x g places: how much each counts for each; rows sum to 1.
+
+    The logit is -|f_i - f_j|^2 / usual - |x_i - x_j|^2 / (2 REACH^2), f being the features and x the place. What is the
+    same in a whole row is nothing to the softmax; what is left is a product of two vectors of f, x and one number more,
+    so that no table of N x N is ever made but this one.
+    """
     with torch.autocast(features.device.type, enabled=False):
         places = features.flatten(2).transpose(1, 2)
+        places = places - places.mean(dim=1, keepdim=True)  # keeps the differences of large numbers exact enough
         usual = (softness * unit.float().square()).clamp(min=1e-6)
-        unlike = _squared_distances(places - places.mean(dim=1, keepdim=True)) / usual
-        return torch.softmax(-unlike - _far(features), dim=2)
+        where = _where(features).expand(places.shape[0], -1, -1)
+        off = places.square().sum(dim=2, keepdim=True) / usual + where.square().sum(dim=2, keepdim=True) / 2.0
+        asking = torch.cat([places * (2.0 / usual), where, torch.ones_like(off)], dim=2)
+        asked = torch.cat([places, where, -off], dim=2)
+        return torch.softmax(asking @ asked.transpose(1, 2), dim=2)
+
+
+def _where(features: Tensor) -> Tensor:
+    """(1, N, 2): row and column of each place from the middle, in units of REACH of the image's side."""
+    side = features.shape[-1]
+    along = (torch.arange(side, device=features.device, dtype=torch.float32) / side - 0.5) / REACH
+    return torch.cartesian_prod(along, along)[None]
 
 
 def _shrink(side: int) -> int:
     """The smallest whole number of places to take together so that no more than MOST_SIDE are left."""
     return next(whole for whole in range(1, side + 1) if side % whole == 0 and side // whole <= MOST_SIDE)
-
-
-def _squared_distances(places: Tensor) -> Tensor:
-    """(B, N, C) -> (B, N, N). The mean taken off before keeps the differences of large numbers exact enough."""
-    squares = places.square().sum(dim=2)
-    return (squares[:, :, None] + squares[:, None, :] - 2.0 * places @ places.transpose(1, 2)).clamp(min=0.0)
-
-
-def _far(features: Tensor) -> Tensor:
-    """(N, N): how much less two places count for each other because they are far apart, as a logit."""
-    side = features.shape[-1]
-    along = torch.arange(side, device=features.device, dtype=torch.float32) / side
-    apart = (along[:, None] - along[None, :]).square() / (2.0 * REACH**2)  # of rows or of columns
-    return (apart[:, None, :, None] + apart[None, :, None, :]).reshape(side * side, side * side)

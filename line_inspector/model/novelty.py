@@ -98,15 +98,14 @@ class Scale(nn.Module):
         `sources` (B,): the training image that each comes from, whose own centres are then left out.
         """
         with torch.autocast(neighbourhoods.device.type, enabled=False):
-            nearness = 2.0 * neighbourhoods @ self.centres.T - self.centres.square().sum(dim=1)
+            middle = self.centres.mean(dim=0)  # without it, the difference of two large numbers would lose a small one
+            rows, centres = neighbourhoods - middle, self.centres - middle
+            nearness = F.linear(rows, 2.0 * centres, -centres.square().sum(dim=1))
             if sources is not None:
                 own = (sources[:, None] == self.sources) & (self.sources != NO_IMAGE)  # (B, K)
                 own &= ~own.all(dim=1, keepdim=True)  # the only image there is has nothing else to be compared with
                 nearness = nearness.masked_fill(own.view(len(own), *[1] * (nearness.dim() - 2), -1), -torch.inf)
-            nearest = self.centres[
-                nearness.argmax(dim=-1)
-            ]  # the difference of two large numbers would lose a small one
-            return (neighbourhoods - nearest).square().sum(dim=-1).clamp(min=1e-6).sqrt()
+            return (rows.square().sum(dim=-1) - nearness.amax(dim=-1)).clamp(min=1e-6).sqrt()
 
     def forward(self, stages: Sequence[Tensor], sources: Tensor | None = None, crop: Crop = whole) -> Tensor:
         """All stages, shallow to deep -> (B, 1, h, w)."""

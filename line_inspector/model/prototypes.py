@@ -6,6 +6,7 @@ alike for forged and for real defects, rather than from the looks of the forgeri
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 SOFTNESS = 0.1  # of the spread: prototypes that are nearly as near share the vote, so that no rounding decides alone
@@ -29,6 +30,7 @@ class Prototypes(nn.Module):
         """The deviation of each location's features from its nearest prototypes: (B, C, h, w) -> same, float32."""
         with torch.autocast(features.device.type, enabled=False):
             rows = features.float().permute(0, 2, 3, 1)  # (B, h, w, C)
-            nearness = 2.0 * rows @ self.centres.T - self.centres.square().sum(dim=1)  # |rows|^2 is the same for all
-            typical = torch.softmax(nearness / (SOFTNESS * self.spread), dim=-1) @ self.centres
+            unit = SOFTNESS * self.spread  # into the weights: they are few, the products are many
+            nearness = F.linear(rows, 2.0 * self.centres / unit, -self.centres.square().sum(dim=1) / unit)
+            typical = torch.softmax(nearness, dim=-1) @ self.centres  # |rows|^2 is the same for all, so left out
             return (rows - typical).permute(0, 3, 1, 2)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from line_inspector.model.upsampling import upsample
 
 
 class UpBlock(nn.Module):
@@ -46,7 +47,7 @@ class PostSegmentation(nn.Module):
         skips: list[Tensor | None] = [*reversed(masked[:-1])]
         for index, block in enumerate(self.blocks):
             x = block(x, skips[index] if index < len(skips) else None)
-        return F.interpolate(self.head(x).float(), size=size, mode="bilinear", align_corners=False)
+        return upsample(self.head(x), size)
 
 
 def _conv_bn_relu(channels: int, width: int) -> list[nn.Module]:

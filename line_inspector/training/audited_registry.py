@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from line_inspector.config import Line
 from line_inspector.errors import InputError
+from line_inspector.inference.choice import line_exports
 from line_inspector.inference.model_directory import read_manifest
 from line_inspector.records.audit import change
 from line_inspector.records.change_spool import ChangeSpool
@@ -26,7 +27,7 @@ def audited_registry(line: Line, recipe: str | None = None) -> Registry:
         before, after = (_facts(folder / version) if version else "none" for version in (old, new))
         spool.add(change(f"model.{action}", f"recipe {recipe}", before, after))
 
-    return Registry(line.registry_dir, recipe, note)
+    return Registry(line.registry_dir, recipe, note, line_exports(line, recipe))
 
 
 def hand_over_changes(line: Line) -> None:

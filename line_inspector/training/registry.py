@@ -21,6 +21,7 @@ import msgspec
 
 from line_inspector.errors import InputError
 from line_inspector.file_lock import held_lock
+from line_inspector.inference.export_cache import ExportCache
 from line_inspector.inference.load import load_verified_engine
 from line_inspector.inference.model_directory import read_manifest, read_model_directory
 from line_inspector.inference.signed_directory import sync
@@ -67,10 +68,18 @@ class Registry:
     """The models of one recipe. Several processes may use it at once: changes take turns, readers never wait.
 
     `on_switch` hears of every change of `current` before it is made: publish or rollback, version before and after.
+    `exports` gets the OpenVINO export of every model before it comes into service, where the line is to run on it.
     """
 
-    def __init__(self, root: Path, recipe: str, on_switch: Callable[[str, str | None, str], None] = _unnoted) -> None:
+    def __init__(
+        self,
+        root: Path,
+        recipe: str,
+        on_switch: Callable[[str, str | None, str], None] = _unnoted,
+        exports: ExportCache | None = None,
+    ) -> None:
         self._on_switch = on_switch
+        self._exports = exports
         if not NAME.fullmatch(recipe):
             raise InputError(f"not a name for a recipe: {recipe!r}", str(root), "Use letters, digits, - and _.")
         self.folder = root / recipe
@@ -116,6 +125,7 @@ class Registry:
                 load_verified_engine(incoming, "cpu")  # or every part is rejected from a worker's next start on
                 for copied in [*incoming.rglob("*"), incoming]:
                     sync(copied)
+                self._export(incoming, version)
                 incoming.rename(self.folder / version)
             finally:
                 shutil.rmtree(incoming, ignore_errors=True)
@@ -133,8 +143,25 @@ class Registry:
             if not NAME.fullmatch(version) or folder.is_symlink() or not folder.is_dir():
                 raise InputError(f"no version {version}", str(self.folder), "List the models to see what is there.")
             load_verified_engine(folder, "cpu")
+            self._export(folder, version)
             self._switch(version, "rollback")
         return version
+
+    def export(self) -> str:
+        """Make the export of the model in service, if it is not there yet; returns its version.
+
+        Raises InputError where no model is in service, or no export can be made.
+        """
+        with self._changing():
+            version = self.in_service()
+            if version is None:
+                raise InputError("no model is in service", str(self.folder), "Publish one.")
+            self._export(self.folder / version, version)
+        return version
+
+    def _export(self, model_dir: Path, version: str) -> None:
+        if self._exports is not None:
+            self._exports.make(model_dir, version)
 
     def _entry(self, folder: Path) -> Entry:
         in_service = folder.name == self.in_service()
@@ -177,6 +204,8 @@ class Registry:
         link.symlink_to(version)
         link.replace(self.current)
         sync(self.folder)
+        if self._exports is not None:
+            self._exports.prune(self.at_hand())
 
     @contextmanager
     def _changing(self, *, create: bool = False) -> Iterator[None]:

@@ -1,119 +1,197 @@
-"""Speed of the CPU engines: ways forward measured side by side, so that the ratios hold on a busy machine.
+"""What the CPU engines cost: the bare teacher, then the whole of ADPS part by part, on torch and on OpenVINO.
 
-    python tests/benchmarks/engine.py [--rounds 15] [--threads N]
+    python tests/benchmarks/engine.py [MODEL_DIR] [--rounds 30] [--threads N] [--json FILE]
 
-Prints milliseconds per image (median, and the least) by batch size, each way's speed against plain torch, and the
-largest difference of its anomaly maps from plain torch's; then the whole engine, resize of a camera frame included.
+Every row holds the way up to that part; what a part costs is the difference from the row before. All rows of both
+runtimes take turns, round after round. On a machine that others use, too, only CPU time means something, so that is
+what is counted; with one thread it is the time on an idle core. Without MODEL_DIR the weights are random. The bar is a
+whole forward of at most 2.5 times the bare teacher.
 """
 
 import argparse
-import copy
-import tempfile
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from statistics import median
 
 import numpy as np
+import openvino
 import torch
+from torch import Tensor, nn
+from torch.export import Dim
 
-from line_inspector.inference import openvino_export
-from line_inspector.inference.cpu import cpu_forward
 from line_inspector.inference.folding import fold_batch_norm
-from line_inspector.inference.graph import capture
-from line_inspector.inference.preprocess import to_model_input
-from line_inspector.model.adps import ADPS
+from line_inspector.inference.model_directory import read_model_directory
+from line_inspector.inference.openvino_export import settings
+from line_inspector.model.adps import ADPS, gaussian_blur
 from line_inspector.model.architecture import Architecture
 
-BATCH_SIZES = (1, 4, 8)
-FRAME_SHAPE = (1024, 1280)
+BATCH_SIZES = (1, 4)
+BAR = 2.5
+SHALLOW = "teacher to stride 16"
+BARE = "teacher"  # to the deepest stage that is used
 
-Forward = Callable[[np.ndarray], torch.Tensor]
+Step = Callable[[np.ndarray], object]
+
+
+class Parts:
+    """ADPS, part by part."""
+
+    names = (SHALLOW, BARE, "student", "novelty", "comparison", "segmentation", "likeness", "whole")
+
+    def __init__(self, model: ADPS) -> None:
+        self.model = model
+
+    def outputs(self, pixels: Tensor) -> Iterator[tuple[str, list[Tensor]]]:
+        """uint8 RGB (B, 3, S, S) -> what is there after each part; nothing beyond what is asked for is computed."""
+        model = self.model
+        assert model.novelty is not None and model.segmentation is not None
+        images = model.normalise(pixels)
+        stages = model.teacher(images)
+        yield SHALLOW, stages[: len(model.architecture.strides)]
+        yield BARE, stages
+        student = model.student(images)
+        yield "student", [*stages, *student]
+        novelty = model.novelty(stages)
+        yield "novelty", [*stages, *student, novelty]
+        seen = model.compare(stages, student, novelty)
+        yield "comparison", [*seen, novelty]
+        logits = model.segmentation(seen, (images.shape[-2], images.shape[-1]))
+        yield "segmentation", [logits, novelty]
+        anomaly = model.weigh(logits, novelty, stages)
+        yield "likeness", [anomaly]
+        maps = gaussian_blur(anomaly.sigmoid(), model.architecture.sigma_px)[:, 0]
+        yield "whole", [maps, maps.amax((1, 2))]
+
+    def shallow(self, pixels: Tensor) -> list[Tensor]:
+        """The teacher's network without the stage that only the context uses: the student's, on the whole image."""
+        return list(self.model.student.backbone(self.model.normalise(pixels)))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("model_dir", type=Path, nargs="?")
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="file for every figure")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, efficientnet_lite0 at 256 px, fp32")
-    ways = build_ways()
+    model = read_model_directory(arguments.model_dir)[0] if arguments.model_dir else random_model()
+    parts = Parts(fold_batch_norm(model).to(memory_format=torch.channels_last))
+    print(f"torch {torch.__version__}, OpenVINO {openvino.__version__}, {arguments.threads} threads, fp32", flush=True)
+    runtimes = {"torch": on_torch(parts), "openvino": on_openvino(parts, arguments.threads)}
+    figures = {}
     for batch_size in BATCH_SIZES:
-        pixels = np.random.default_rng(0).integers(0, 256, (batch_size, 3, 256, 256), dtype=np.uint8)
-        report(batch_size, ways, pixels, arguments.rounds)
-    report_frame(ways["as the engine does"], arguments.rounds)
+        size_px = model.architecture.image_size_px
+        pixels = np.random.default_rng(0).integers(0, 256, (batch_size, 3, size_px, size_px), dtype=np.uint8)
+        measured = in_turns(runtimes, pixels, arguments.rounds)
+        figures[batch_size] = measured
+        report(batch_size, measured)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2))
 
 
-def build_ways() -> dict[str, Forward]:
-    """The same weights in every way; batch norms are made not to be the identity."""
+def random_model() -> ADPS:
+    """Batch norms are made not to be the identity."""
     model = ADPS(Architecture())
     for module in model.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.uniform_(module.running_mean, -0.3, 0.3)
-            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
-    model = model.eval().requires_grad_(False)
-    return {
-        "plain torch": plain(model, torch.contiguous_format),
-        "channels last": plain(copy.deepcopy(model), torch.channels_last),
-        "folded": plain(fold_batch_norm(model), torch.contiguous_format),
-        "as the engine does": cpu_forward(copy.deepcopy(model)),
-        "OpenVINO's engine": openvino(model),
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean, -0.3, 0.3)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+    return model.eval().requires_grad_(False)
+
+
+def on_torch(parts: Parts) -> dict[str, Step]:
+    def up_to(last: str) -> Step:
+        def run(pixels: np.ndarray) -> object:
+            frames = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
+            with torch.inference_mode():
+                return parts.shallow(frames) if last == SHALLOW else dict(until(last, parts.outputs(frames)))
+
+        return run
+
+    return {name: up_to(name) for name in Parts.names}
+
+
+def until(last: str, outputs: Iterator[tuple[str, list[Tensor]]]) -> Iterator[tuple[str, list[Tensor]]]:
+    for part, tensors in outputs:
+        yield part, tensors
+        if part == last:
+            return
+
+
+def on_openvino(parts: Parts, threads: int) -> dict[str, Step]:
+    """One graph with every output is translated, and cut off after each part."""
+    size_px = parts.model.architecture.image_size_px
+    example = torch.zeros(2, 3, size_px, size_px, dtype=torch.uint8)
+    outputs: dict[str, list[str]] = {}
+    flat = Flat(parts, outputs)
+    with torch.no_grad():
+        flat(example)
+        program = torch.export.export(flat.eval(), (example,), dynamic_shapes=({0: Dim("batch")},))
+        names = list(dict.fromkeys(name for group in outputs.values() for name in group))
+        translated = torch.onnx.export(program, input_names=["frames"], output_names=names, dynamo=True, verbose=False)
+    core = openvino.Core()
+    graph = core.read_model(BytesIO(translated.model_proto.SerializeToString()))
+    made = {
+        name: result.input(0).get_source_output() for result in graph.get_results() for name in result.output(0).names
     }
+    steps: dict[str, Step] = {}
+    for part, group in outputs.items():
+        cut = openvino.Model([made[name] for name in group], graph.get_parameters(), part)
+        request = core.compile_model(cut, "CPU", settings(threads)).create_infer_request()
+        steps[part] = lambda pixels, request=request: request.infer([pixels], share_inputs=True, share_outputs=True)
+    return steps
 
 
-def openvino(model: ADPS) -> Forward:
-    with tempfile.TemporaryDirectory() as folder:
-        openvino_export.write(capture(model), Path(folder))
-        content = {name: (Path(folder) / name).read_bytes() for name in openvino_export.FILES}
-    return openvino_export.load(content, torch.get_num_threads())
+class Flat(nn.Module):
+    """The parts' outputs as one tuple, no tensor twice; notes which output belongs to which part."""
+
+    def __init__(self, parts: Parts, outputs: dict[str, list[str]]) -> None:
+        super().__init__()
+        self.model, self.parts, self.outputs = parts.model, parts, outputs
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """uint8 RGB (B, 3, S, S) -> every tensor that any part gives."""
+        unique: dict[int, tuple[str, Tensor]] = {}
+        for part, tensors in self.parts.outputs(pixels):
+            for tensor in tensors:
+                unique.setdefault(id(tensor), (f"out{len(unique)}", tensor))
+            self.outputs[part] = [unique[id(tensor)][0] for tensor in tensors]
+        return tuple(tensor for _, tensor in unique.values())
 
 
-def plain(model: ADPS, memory_format: torch.memory_format) -> Forward:
-    model = model.to(memory_format=memory_format)
-
-    def forward(pixels: np.ndarray) -> torch.Tensor:
-        images = model.normalise(torch.from_numpy(pixels)).contiguous(memory_format=memory_format)
-        return model.anomaly_map(images)
-
-    return forward
-
-
-def report(batch_size: int, ways: dict[str, Forward], pixels: np.ndarray, rounds: int) -> None:
-    """Run the ways in turn, round after round."""
-    times_ms: dict[str, list[float]] = {name: [] for name in ways}
-    with torch.inference_mode():
-        reference = ways["plain torch"](pixels)
-        differences = {name: float((way(pixels) - reference).abs().max()) for name, way in ways.items()}
-        for _ in range(rounds):
-            for name, way in ways.items():
-                started_s = time.perf_counter()
-                way(pixels)
-                times_ms[name].append((time.perf_counter() - started_s) * 1e3 / batch_size)
-    print(f"\nbatch {batch_size}")
-    base = median(times_ms["plain torch"])
-    for name, times in times_ms.items():
-        speed = base / median(times)
-        print(
-            f"  {name:20s} {median(times):6.1f} ms per image, least {min(times):6.1f}, speed x {speed:.2f}, "
-            f"differs by {differences[name]:.1e}"
-        )
+def in_turns(
+    runtimes: dict[str, dict[str, Step]], pixels: np.ndarray, rounds: int
+) -> dict[str, dict[str, list[float]]]:
+    """CPU milliseconds per image of each runtime and part, one figure for each round."""
+    times: dict[str, dict[str, list[float]]] = {runtime: {name: [] for name in Parts.names} for runtime in runtimes}
+    for number in range(rounds + 2):
+        for runtime, steps in runtimes.items():
+            for name in Parts.names:
+                started_ns = time.process_time_ns()
+                steps[name](pixels)
+                spent_ms = (time.process_time_ns() - started_ns) / 1e6 / len(pixels)
+                if number >= 2:  # the first ones choose kernels
+                    times[runtime][name].append(spent_ms)
+    return times
 
 
-def report_frame(way: Forward, rounds: int) -> None:
-    """One camera frame from memory to map, and the share of it that is the resize."""
-    frame = np.random.default_rng(0).integers(0, 256, FRAME_SHAPE, dtype=np.uint8)
-    whole, resize = [], []
-    with torch.inference_mode():
-        for _ in range(rounds):
-            started_s = time.perf_counter()
-            pixels = to_model_input(frame, 256)[None]
-            resize.append((time.perf_counter() - started_s) * 1e3)
-            way(pixels)
-            whole.append((time.perf_counter() - started_s) * 1e3)
-    height, width = FRAME_SHAPE
-    print(f"\na mono frame of {width} x {height}: {median(whole):.1f} ms, of which resizing {median(resize):.2f} ms")
+def report(batch_size: int, times: dict[str, dict[str, list[float]]]) -> None:
+    for runtime, parts in times.items():
+        of = {name: median(each) for name, each in parts.items()}
+        print(f"\n{runtime}, batch {batch_size}: CPU ms per image, median of {len(parts[BARE])} rounds")
+        before = 0.0
+        for name in Parts.names[1:]:
+            added = of[name] - before
+            print(f"  up to {name:14s} {of[name]:7.2f}   this part {added:6.2f}, {added / of['whole']:4.0%}")
+            before = of[name]
+        deep, shallow = of["whole"] / of[BARE], of["whole"] / of[SHALLOW]
+        print(f"  teacher to stride 16 alone: {of[SHALLOW]:.2f}")
+        print(f"  whole over teacher: {deep:.2f} (to its deepest stage), {shallow:.2f} (to stride 16); bar {BAR}")
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def test_bad_input_ends_in_one_line(run: Callable[..., tuple], root: Path, argum
 def line_file(root: Path, tmp_path: Path) -> Path:
     path = tmp_path / "line.yaml"
     path.write_text(
-        "line: test\nrecipe: tile\ndata_dir: data\nbelt: {speed_mm_s: 500}\n"
+        "line: test\nrecipe: tile\ndata_dir: data\nbelt: {speed_mm_s: 500}\ninference: {engine: torch}\n"
         "cameras: {top: {source: {kind: simulated}, trigger: {kind: line}, to_gate_mm: 500}}\n"
     )
     return path

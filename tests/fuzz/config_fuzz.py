@@ -38,7 +38,7 @@ GATES: tuple[dict[str, Any], ...] = (
     {"kind": "gpio", "chip": "/dev/gpiochip0", "accept_lines": {"top": 17}, "heartbeat_line": 27, "active_low": True},
 )
 SECTIONS: dict[str, Any] = {
-    "inference": {"engine": "torch", "device": "auto", "threads": 1, "max_batch": 8},
+    "inference": {"engine": "auto", "device": "auto", "threads": 1, "pin": True, "max_batch": 8},
     "records": {
         "ledger": "ledger.sqlite",
         "shifts": {"early": "06:00-14:00"},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ExportedModel:
-    """A model directory, version v7, and the folder of exports that a worker keeps, with the model's in it."""
+    """A model directory, version v7, and the folder of a line's exports of its recipe, with the model's in it."""
 
     model_dir: Path
     cache: Path

@@ -1,4 +1,4 @@
-"""Every engine answers as the plain model does, whatever the batch; a bad frame costs no other frame its answer."""
+"""Answers that are no number, folding, the scale: what belongs to the engine around every way forward."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +10,9 @@ from exported import ExportedModel
 
 from line_inspector.inference import openvino_export
 from line_inspector.inference.build import build_engine
-from line_inspector.inference.engine import Engine, Finding, FrameFault
+from line_inspector.inference.engine import Engine, FrameFault
 from line_inspector.inference.folding import fold_batch_norm
-from line_inspector.inference.load import load_verified_engine, load_verified_openvino_engine
+from line_inspector.inference.load import load_verified_engine
 from line_inspector.inference.model_directory import (
     read_golden,
     read_manifest,
@@ -22,7 +22,6 @@ from line_inspector.inference.model_directory import (
 from line_inspector.inference.preprocess import to_model_input
 from line_inspector.inference.scale import LIMIT, ScoreScale
 from line_inspector.inference.torch_engine import TorchEngine
-from line_inspector.messages import HEAT_SIDE_PX
 from line_inspector.model.adps import ADPS
 from line_inspector.part_record import Reason
 
@@ -32,13 +31,6 @@ CLOSE = 1e-5
 @pytest.fixture
 def model_dir(exported_model: ExportedModel) -> Path:
     return exported_model.model_dir
-
-
-@pytest.fixture(params=["torch", "openvino"])
-def engine(request: pytest.FixtureRequest, exported_model: ExportedModel) -> Engine:
-    if request.param == "torch":
-        return load_verified_engine(exported_model.model_dir, "cpu", max_batch_size=4)
-    return load_verified_openvino_engine(exported_model.model_dir, exported_model.cache, 1, max_batch_size=4)
 
 
 @pytest.fixture
@@ -52,44 +44,6 @@ def plain_maps(model: ADPS, frames: list[np.ndarray]) -> np.ndarray:
         return np.concatenate(
             [model.anomaly_map(model.normalise(torch.from_numpy(to_model_input(f, 64))[None])).numpy() for f in frames]
         )
-
-
-def test_scores_maps_and_heat_are_those_of_the_plain_model(model_dir: Path, engine: Engine, frames: list) -> None:
-    expected = plain_maps(read_model_directory(model_dir)[0], frames)
-    findings = engine.infer(frames)
-    maps = engine.anomaly_maps(frames)
-    for finding, full, wanted in zip(findings, maps, expected, strict=True):
-        assert isinstance(finding, Finding)
-        assert finding.score == pytest.approx(wanted.max(), abs=CLOSE)
-        assert finding.score == full.max()
-        np.testing.assert_allclose(full, wanted, atol=CLOSE)
-        assert finding.heat.shape == (HEAT_SIDE_PX, HEAT_SIDE_PX)
-        assert finding.heat.dtype == np.uint8
-        np.testing.assert_allclose(finding.heat, wanted * 255, atol=0.51)  # 64 px model: one cell is one pixel
-    assert len({finding.score for finding in findings}) == len(frames)
-
-
-def test_a_batch_answers_as_its_frames_do_alone(engine: Engine, frames: list) -> None:
-    together = engine.infer(frames)
-    for frame, finding in zip(frames, together, strict=True):
-        (alone,) = engine.infer([frame])
-        assert alone.score == pytest.approx(finding.score, abs=CLOSE)
-
-
-def test_a_bad_frame_gets_a_named_fault_and_the_others_their_findings(engine: Engine, frames: list) -> None:
-    good = engine.infer(frames[:2])
-    mixed = engine.infer([np.zeros((9, 9), np.uint16), frames[0], np.zeros((9, 9, 4), np.uint8), frames[1]])
-    assert [type(answer) for answer in mixed] == [FrameFault, Finding, FrameFault, Finding]
-    assert mixed[0].reason is Reason.BAD_FRAME and "uint16" in mixed[0].detail
-    assert mixed[2].reason is Reason.BAD_FRAME and "(9, 9, 4)" in mixed[2].detail
-    assert mixed[1].score == pytest.approx(good[0].score, abs=CLOSE)
-    assert mixed[3].score == pytest.approx(good[1].score, abs=CLOSE)
-
-
-def test_no_frames_and_only_bad_frames_are_answered(engine: Engine) -> None:
-    assert engine.infer([]) == []
-    (only,) = engine.infer([np.zeros(3, np.uint8)])
-    assert isinstance(only, FrameFault)
 
 
 def test_a_model_whose_answer_is_no_number_gives_a_fault_never_a_score(model_dir: Path, frames: list) -> None:
@@ -111,20 +65,6 @@ def fault_without_a_score(broken: Engine, frames: list) -> None:
     for answer in broken.infer(frames[:2]):
         assert isinstance(answer, FrameFault)
         assert answer.reason is Reason.BAD_SCORE
-
-
-def test_it_knows_what_it_runs_and_how_long_it_takes(engine: Engine, model_dir: Path) -> None:
-    manifest = read_manifest(model_dir)
-    assert (engine.version, engine.threshold, engine.image_size_px) == ("v7", manifest.threshold, 64)
-    assert engine.max_batch_size == 4
-    assert all(engine.latency_ns(size) > 0 for size in (1, 2, 4, 9))
-
-
-def test_bad_frames_do_not_make_it_believe_that_it_is_fast(engine: Engine) -> None:
-    before_ns = engine.latency_ns(1)
-    for _ in range(20):
-        engine.infer([np.zeros(3, np.uint8)])
-    assert engine.latency_ns(1) == before_ns
 
 
 def test_heat_of_a_larger_map_keeps_its_brightest_pixel(build_tiny_model: Callable[..., ADPS], model_dir: Path) -> None:

@@ -1,0 +1,44 @@
+"""Which cores of a machine run the network, and which are left for the other stations."""
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from line_inspector.config.line import Line
+
+STATIONS_PER_CORE = 4  # capture, decision and overlay wait most of the time
+MOST_THREADS = 8  # of one network by default: one image at a time gains little from more
+WORKERS = ("inference", "worker")
+
+
+@dataclass(frozen=True)
+class CorePlan:
+    """`threads` of the network in each worker; the numbers of the cores of all workers, and of all other stations.
+
+    Where there is only one core, both have it. Processes keep to it only with `inference.pin`.
+    """
+
+    threads: int
+    inference: tuple[int, ...]
+    others: tuple[int, ...]
+
+    def cores_of(self, kind: str) -> tuple[int, ...]:
+        """The cores of a station of this kind, such as `capture`."""
+        return self.inference if kind in WORKERS else self.others
+
+
+def core_plan(line: Line, cores: Collection[int] | None = None) -> CorePlan:
+    """Share out `cores`, by default those that this process may use.
+
+    One core is left for every STATIONS_PER_CORE stations that do not run the network; the workers on this host share
+    the rest, at most MOST_THREADS threads each. `inference.threads`, where set, counts instead.
+    """
+    usable = sorted(os.sched_getaffinity(0) if cores is None else cores)
+    workers = max(1, sum(worker.is_local for worker in line.inference.workers.values()))
+    stations = len(line.cameras) + 2  # decision and overlay
+    left = max(1, len(usable) - -(-stations // STATIONS_PER_CORE))
+    threads = line.inference.threads or min(MOST_THREADS, max(1, left // workers))
+    taken = min(threads * workers, len(usable) - 1)
+    if not taken:
+        return CorePlan(threads, tuple(usable), tuple(usable))
+    return CorePlan(threads, tuple(usable[-taken:]), tuple(usable[:-taken]))

@@ -1,0 +1,51 @@
+"""Which engine runs a line's model: the one that its line file names, or the fastest that is proven here."""
+
+import logging
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+from line_inspector.config import Line, core_plan
+from line_inspector.errors import InputError
+from line_inspector.inference.engine import Engine
+from line_inspector.inference.export_cache import ExportCache
+from line_inspector.inference.load import load_verified_engine, load_verified_openvino_engine
+
+log = logging.getLogger(__name__)
+
+
+def load_chosen_engine(line: Line, folder: Path) -> Engine:
+    """The model in `folder`, proven, on the engine that `inference.engine` asks for.
+
+    `auto` is torch on a GPU. On a CPU it is OpenVINO; where that is not installed, or the model's export is missing or
+    does not prove itself, it is torch, and one logged line says why. Nothing is exported here: a line that starts must
+    not wait for that. Raises InputError where the model, or the engine that was asked for by name, cannot be trusted.
+    """
+    settings, threads = line.inference, core_plan(line).threads
+    if settings.engine == "openvino" or (settings.engine == "auto" and not _on_gpu(settings.device)):
+        try:
+            engine = load_verified_openvino_engine(
+                folder, line.exports_dir / line.recipe, threads, max_batch_size=settings.max_batch
+            )
+        except InputError as e:
+            if settings.engine == "openvino":
+                raise
+            log.warning("model %s runs on torch instead of OpenVINO: %s", folder.name, e)
+        else:
+            log.info("model %s runs on OpenVINO, threads: %d", folder.name, threads)
+            return engine
+    return load_verified_engine(folder, settings.device, max_batch_size=settings.max_batch)
+
+
+def line_exports(line: Line, recipe: str) -> ExportCache | None:
+    """Where the exports of a recipe are kept; None where its line runs on torch, so that it needs none."""
+    settings = line.inference
+    required = settings.engine == "openvino"
+    if not required and (settings.engine == "torch" or _on_gpu(settings.device) or not find_spec("openvino")):
+        return None
+    return ExportCache(line.exports_dir / recipe, required)
+
+
+def _on_gpu(device: str) -> bool:
+    return device == "cuda" or (device == "auto" and torch.cuda.is_available())
