@@ -31,6 +31,7 @@ class Reason(StrEnum):
     GAP_UNKNOWN = "gap_unknown"
     VIEW_MISSING = "view_missing"
     BELT_UNKNOWN = "belt_unknown"
+    REPEATED_FRAME = "repeated_frame"
     CAMERA_BLIND = "camera_blind"
     ACCEPTS_STOPPED = "accepts_stopped"
     WRONG_MODEL = "wrong_model"

@@ -40,6 +40,17 @@ def all_keys() -> list[tuple[str, Key]]:
     return [(section.title, key) for section in sections() for key in section.keys]
 
 
+def test_a_real_camera_must_differ_and_one_that_plays_pictures_only_where_it_is_told_to() -> None:
+    def must_differ(source: dict[str, str], **settings: bool) -> bool:
+        camera = SMALLEST["cameras"]["top"] | {"source": source} | settings
+        return line_with(cameras={"top": camera}).camera("top").must_differ
+
+    real, played = {"kind": "genicam", "producer": "p.cti"}, {"kind": "folder", "path": "f"}
+    assert must_differ(real) and not must_differ(real, frames_differ=False)
+    assert must_differ(played, frames_differ=True) and not must_differ(played)
+    assert not must_differ({"kind": "simulated"}) and not must_differ({"kind": "video", "path": "v"})
+
+
 def test_the_explained_line_file_is_a_working_line() -> None:
     line = read_line_file(CONFIG / "line.yaml")
     assert line.deadline_ns("top") == 1_120_000_000
@@ -73,6 +84,7 @@ def test_every_commented_alternative_is_valid_in_its_place() -> None:
         "encoder": data["belt"],
         "speed_change_s": data["simulation"],
         "part": data["cameras"]["top"],
+        "frames_differ": data["cameras"]["top"],
         "source": data["cameras"]["top"],
         "trigger": data["cameras"]["top"],
         "images": data["simulation"],
