@@ -1,6 +1,6 @@
 """The line's conditions, from what is decided and what its neighbours say, as signals into the book of alarms."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from line_inspector.actuators.gate import BinReading
@@ -15,6 +15,7 @@ from line_inspector.part_record import PartRecord, Reason, ViewRecord, views_of
 
 NAMED_PARTS = 3
 SCORED = ", score "
+BLAMED = " / "  # behind the name of a picture, which can hold no slash
 WORKER_STARTS_NS = 30 * NS_PER_S
 
 
@@ -76,7 +77,7 @@ class LineWatch:
             at, detail = record.decided_wall_ns, f"{record.frame}{SCORED}{record.score}, model {record.model_version}"
             self._book.signal(table.CHALLENGE_MISSED, record.camera, missed, at, detail)
         unanswered = record.outcome is ChallengeOutcome.UNANSWERED
-        why = f"{record.frame}, {record.reason} {record.detail}".strip()
+        why = f"{record.frame}{BLAMED}{record.reason} {record.detail}".strip()
         self._book.signal(table.CHALLENGE_UNANSWERED, record.camera, unanswered, record.decided_wall_ns, why)
 
     def look(self, conditions: Conditions, now_ns: int, wall_ns: int) -> None:
@@ -141,21 +142,26 @@ def _doubles(record: PartRecord) -> bool:
     return record.reason is Reason.DOUBLE_TRIGGER and len(views_of(record)) < 2
 
 
-def missed_frame(standing: Standing) -> str:
-    """The known defect that was missed, by the name of its picture; empty where that is not known, or it has passed."""
-    missed = standing.alarm is table.CHALLENGE_MISSED and standing.present
-    return standing.detail.rpartition(SCORED)[0] if missed else ""
+def unpassed_frame(standing: Standing) -> str:
+    """The known defect that did not pass, by the name of its picture; empty where none is known."""
+    if standing.present and standing.alarm is table.CHALLENGE_MISSED:
+        return standing.detail.rpartition(SCORED)[0]
+    unanswered = standing.present and standing.alarm is table.CHALLENGE_UNANSWERED
+    return standing.detail.partition(BLAMED)[0] if unanswered else ""
 
 
-def restored(standing: Iterable[Standing], cameras: Iterable[str], *, challenged: bool) -> list[Standing]:
-    """What of it goes on in a new process: alarms that wait for a person, of cameras that the line still has.
+def restored(standing: Iterable[Standing], challenged: Collection[str]) -> list[Standing]:
+    """What of it goes on in a new process: what waits for a person, and what stops accepting.
 
-    Their causes are to be seen anew; only a missed challenge lasts until another has passed, if the line still is
-    `challenged`.
+    Causes are to be seen anew, but for that of a stop: it lasts until a challenge has passed, of the cameras that are
+    `challenged`. Of another camera, such as one that has a new name, none will: its miss ends when a person says so,
+    once more even if one had already, and a challenge that nobody answered is no longer of any concern.
     """
-    subjects = {LINE, *cameras}
-    return [
-        replace(one, present=one.present and challenged and one.alarm is table.CHALLENGE_MISSED)
-        for one in standing
-        if one.alarm.latching and one.subject in subjects
-    ]
+    return [_anew(one, one.subject in challenged) for one in standing if one.alarm.outlives_restart]
+
+
+def _anew(one: Standing, can_pass: bool) -> Standing:
+    if one.alarm.effect is not table.Effect.ACCEPTS_STOP:
+        return replace(one, present=False)
+    left_to_a_person = one.present and not can_pass
+    return replace(one, present=one.present and can_pass, acknowledged=one.acknowledged and not left_to_a_person)

@@ -12,9 +12,11 @@ What can be wrong with a line, and what the operator does about it. This page is
 - *warning*: somebody should look in this shift. *critical*: now.
 - *stop request*: the line is asked to stop, by `stop_request` at a PLC ([plc.md](plc.md)), in the heartbeat at a
   simulated gate, and on the operators' page. Line Inspector stops no belt itself. GPIO has no such output yet.
-- *accepts stop*: every part is rejected (`accepts_stopped`) while the alarm stands, and the line is asked to stop.
+- *accepts stop*: every part is rejected (`accepts_stopped`) while the alarm stands, and the line is asked to stop. It
+  stands over a restart of decision, too.
 - *latching*: it stands until its cause is gone and an operator has acknowledged it on the page, by name. A restart
-  acknowledges nothing: what waits for a person is kept in `alarms.json` in `data_dir`.
+  acknowledges nothing: what waits for a person, or stops accepting, is kept in `alarms.json` in `data_dir`. So it is
+  when the line file no longer has the camera, or has it under another name.
 
 Alarms decide no part but by *accepts stop*; that a part of a blind camera or a silent worker is rejected does not
 depend on them. Of cameras that see the same parts, rejects count under the name of the first, one for each part; a
@@ -56,9 +58,12 @@ gap for `overdue_s` it is `challenge_overdue`.
 - *passed*: rejected as an anomaly.
 - *missed*: accepted. Accepting stops (`challenge_missed`) until a later challenge has passed **and** an operator has
   acknowledged. The same picture is repeated every `retry_s` until it passes, also by a decision that was started again.
-  Parts whose accept the gate already had still pass.
+  Parts whose accept the gate already had still pass. Of a camera that the line file no longer has, or that is no
+  longer challenged, no challenge can pass: accepting stops until an operator has acknowledged its miss, once more where
+  that was done before.
 - *unanswered*: rejected for another reason, such as a worker that died meanwhile. Accepting stops
-  (`challenge_unanswered`) until the repetition passes; nobody needs to acknowledge.
+  (`challenge_unanswered`) until the repetition of the same picture passes, also over a restart of decision; nobody
+  needs to acknowledge. It ends when the line file no longer has the camera, or challenges it no more.
 
 Of several workers (docs/remote.md) one is given the challenge, as with any part. Of the others it shows nothing but
 what each verdict carries: that they run the same model, by its hash.
