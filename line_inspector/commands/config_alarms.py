@@ -22,8 +22,8 @@ Alarms decide no part but by *accepts stop*; that a part of a blind camera or a 
 depend on them. Of cameras that see the same parts, rejects count under the name of the first, one for each part; a
 double trigger is no part, and counts nowhere. What is raised, acknowledged and cleared goes into the ledger's audit
 table, as `alarm.raise`, `alarm.acknowledge` with the name that the operator gave, and `alarm.clear`
-([ledger.md](ledger.md)). While the database is down, these rows wait in decision's memory, and, when it is
-stopped meanwhile, in `changes.spool`; the log has them at once.
+([ledger.md](ledger.md)). While the database is down, these rows, and those of challenges, wait in
+`changes.spool` in `data_dir`, whatever becomes of decision meanwhile; the log has them at once.
 Health counts how often each was raised since decision's start, as `alarm.<name>`.
 """
 
