@@ -10,8 +10,9 @@ What can be wrong with a line, and what the operator does about it. This page is
 `line_inspector/alarms/table.py`. The bounds are keys of the section `alarms` in the line file ([config.md](config.md)).
 
 - *warning*: somebody should look in this shift. *critical*: now.
-- *stop request*: the line is asked to stop, by `stop_request` at a PLC ([plc.md](plc.md)), in the heartbeat at a
-  simulated gate, and on the operators' page. Line Inspector stops no belt itself. GPIO has no such output yet.
+- *stop request*: the line is asked to stop, by `stop_request` at a PLC and `stop_line` of a GPIO gate
+  ([plc.md](plc.md)), in the heartbeat at a simulated gate, and on the operators' page. Line Inspector stops no belt
+  itself.
 - *accepts stop*: every part is rejected (`accepts_stopped`) while the alarm stands, and the line is asked to stop. It
   stands over a restart of decision, too.
 - *latching*: it stands until its cause is gone and an operator has acknowledged it on the page, by name. A restart
@@ -20,11 +21,11 @@ What can be wrong with a line, and what the operator does about it. This page is
 
 Alarms decide no part but by *accepts stop*; that a part of a blind camera or a silent worker is rejected does not
 depend on them. Of cameras that see the same parts, rejects count under the name of the first, one for each part; a
-double trigger is no part, and counts nowhere. What is raised, acknowledged and cleared goes into the ledger's audit
-table, as `alarm.raise`, `alarm.acknowledge` with the name that the operator gave, and `alarm.clear`
-([ledger.md](ledger.md)). While the database is down, these rows, and those of challenges, wait in
-`changes.spool` in `data_dir`, whatever becomes of decision meanwhile; the log has them at once.
-Health counts how often each was raised since decision's start, as `alarm.<name>`.
+double trigger or a late view is no part, and counts nowhere. What is raised, acknowledged and cleared goes into the
+ledger's audit table, as `alarm.raise`, `alarm.acknowledge` with the name that the operator gave, and `alarm.clear`
+([ledger.md](ledger.md)). While the database is down, these rows, and those of challenges, wait in `changes.spool` in
+`data_dir`, whatever becomes of decision meanwhile; the log has them at once. Health counts how often each was raised
+since decision's start, as `alarm.<name>`.
 """
 
 REST = """\
@@ -34,9 +35,10 @@ With `alarms.bin_sensor: true` every reject must show at a sensor over the rejec
 moment at which it is before the gate, plus `bin_fall_ms`. The sensor counts and knows no parts, so a pulse confirms
 the rejected part nearest in time; what falls in unexpectedly (the gate rejects in doubt what was accepted) confirms
 nothing. One sensor counter serves the whole line: with several lanes, add their pulses up in the PLC. The simulated
-gate and a PLC have such a counter (`bin_count`, `bin_full`); GPIO has none yet. A PLC's count is read with the
-heartbeat, so its time is known to a beat. A double trigger is no part, and nothing need fall for it. On a belt whose
-speed changes (`belt.encoder`) a part's moment at the gate does, too: a line file with both is refused.
+gate and a PLC have such a counter (`bin_count`, `bin_full`); a GPIO gate counts the pulses on its `bin_line`. A PLC's
+count is read with the heartbeat, so its time is known to a beat; a GPIO pulse has the kernel's own time. A double
+trigger or a late view is no part, and nothing need fall for it. On a belt whose speed changes (`belt.encoder`) a part's
+moment at the gate does, too: a line file with both is refused.
 """
 
 
