@@ -11,7 +11,7 @@ from line_inspector.alarms.part_runs import CameraSight, RejectRuns, WorkerPace
 from line_inspector.alarms.reject_bin import RejectBin
 from line_inspector.challenge_record import ChallengeOutcome, ChallengeRecord
 from line_inspector.config import NS_PER_MS, NS_PER_S, AlarmSettings
-from line_inspector.part_record import PartRecord, Reason, ViewRecord, views_of
+from line_inspector.part_record import PartRecord, ViewRecord, is_part, views_of
 
 NAMED_PARTS = 3
 SCORED = ", score "
@@ -52,8 +52,8 @@ class LineWatch:
         self._worker_awaited_until_ns: int | None = None
 
     def decided(self, record: PartRecord, wall_ns: int) -> None:
-        """A part was decided, and stands so on record. A double trigger is on record too, and is none."""
-        if record.camera not in self._lanes or _doubles(record):
+        """A part was decided, and stands so on record. A double trigger or late view is on record, too, and is none."""
+        if record.camera not in self._lanes or not is_part(record):
             return
         seen_by: Sequence[PartRecord | ViewRecord] = views_of(record) or (record,)
         for view in seen_by:
@@ -135,11 +135,6 @@ class LineWatch:
             more = f" and {len(lost) - NAMED_PARTS} more" if len(lost) > NAMED_PARTS else ""
             detail = f"part {', '.join(lost[:NAMED_PARTS])}{more}"
             self._book.pulse(table.REJECT_UNCONFIRMED, LINE, wall_ns, detail)
-
-
-def _doubles(record: PartRecord) -> bool:
-    """Whether the record is of a trigger that was none of its own part: nothing falls into a bin for it."""
-    return record.reason is Reason.DOUBLE_TRIGGER and len(views_of(record)) < 2
 
 
 def unpassed_frame(standing: Standing) -> str:
