@@ -210,12 +210,20 @@ class AlarmAcknowledgement(Message, frozen=True):
 
 
 class Result(Message, frozen=True):
-    """One decided part, for the eyes of operators. `slot` is None when there is no frame to show."""
+    """A decided part as one camera saw it, for the eyes of operators. `slot` is None when there is no frame to show.
+
+    Of a part that several cameras see there is a result for each of them; exactly one `leads`, that of the view that
+    decided. Score, model, picture and times are the view's own, `accepted` and `reason` the part's; `decided_by` is
+    another camera where only that one gives the reason. The frame lies in the ring under `view_id`.
+    """
 
     part_id: str
+    view_id: str
     camera: str
     accepted: bool
     reason: Reason
+    decided_by: str
+    leads: bool
     score: float | None
     threshold: float | None
     pixel_threshold: float | None

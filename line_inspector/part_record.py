@@ -30,7 +30,9 @@ class Reason(StrEnum):
     DOUBLE_TRIGGER = "double_trigger"
     GAP_UNKNOWN = "gap_unknown"
     VIEW_MISSING = "view_missing"
+    LATE_VIEW = "late_view"
     BELT_UNKNOWN = "belt_unknown"
+    REPEATED_FRAME = "repeated_frame"
     CAMERA_BLIND = "camera_blind"
     ACCEPTS_STOPPED = "accepts_stopped"
     WRONG_MODEL = "wrong_model"
@@ -87,6 +89,15 @@ def views_of(record: PartRecord) -> list[ViewRecord]:
         return msgspec.json.decode(record.views, type=list[ViewRecord]) if record.views else []
     except msgspec.DecodeError:
         return []
+
+
+def is_part(record: PartRecord) -> bool:
+    """Whether the record is of a part of its own: not of a second trigger, or a belated view, of another one.
+
+    Nothing falls into a bin for one that is not.
+    """
+    doubles = record.reason is Reason.DOUBLE_TRIGGER and len(views_of(record)) < 2
+    return not doubles and record.reason is not Reason.LATE_VIEW
 
 
 def view_ids(record: PartRecord) -> tuple[str, ...]:

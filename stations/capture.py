@@ -47,7 +47,7 @@ class Capture:
 
     def __init__(self, station: runtime.Station, name: str, settings: CameraSettings, camera: Camera) -> None:
         self._station, self._name, self._settings, self._camera = station, name, settings, camera
-        self._sight = Sight(station.line.alarms.blind_after)
+        self._sight = Sight(station.line.alarms.blind_after, must_differ=settings.must_differ)
         self._keep_ns = int(station.line.records.keep_frames_s * 1e9)
         remove_orphans(station.line.ring_owner, station.line.cameras)
         self._ring = RingWriter(station.line.ring_owner, name, ring_geometry(station.line, name))
@@ -138,9 +138,9 @@ class Capture:
             self._fault(trigger.part_id, Reason(e.reason), e.text)
             return
         captured_ns = time.monotonic_ns()
-        blind = self._sight.look(frame)
-        if blind:
-            self._fault(trigger.part_id, Reason.CAMERA_BLIND, blind)
+        unseen = self._sight.look(frame)
+        if unseen:
+            self._fault(trigger.part_id, unseen.reason, unseen.detail)
         elif not self._expired(trigger, captured_ns):  # a camera that stalled has seen the next part
             deadline_ns = trigger.trigger_ns + self._station.line.deadline_ns(self._name)
             self._deliver(trigger.part_id, frame, deadline_ns, captured_ns)

@@ -14,7 +14,8 @@ from line_inspector.challenge_record import is_challenge
 from line_inspector.decision.liveness import Liveness
 from line_inspector.decision.parts import Decision, PartBook
 from line_inspector.decision.receipts import Receipts
-from line_inspector.decision.slots import Slots, result_of
+from line_inspector.decision.results import results_of
+from line_inspector.decision.slots import Slots
 from line_inspector.messages import Announcement, Encoder, Fault, FrameReady, Health, Verdict
 from line_inspector.part_record import PartRecord, Reason, view_ids
 from line_inspector.records.archive import Archive
@@ -77,6 +78,7 @@ class DecisionStation:
         decided = [part_id for record in recovered for part_id in view_ids(record)]
         self._belt = EncodedBelt(line.belt.ns_per_count, ENCODER.dead_after_ns) if line.belt.encoder else TimedBelt()
         self._book = PartBook(Reach.of(line.decision.gate), longest_ns, now_ns, decided, self._belt, line.lanes)
+        self._book.recovered(recovered)
         self._receipts = Receipts(keep_ns=longest_ns)
         self._worker = Liveness(HEALTH, now_ns)
         self._gate = build_gate(line.decision.gate, bus, line.cameras)
@@ -159,8 +161,6 @@ class DecisionStation:
         if self._receipts.announced(announcement.part_id, sender):
             self._announcements.acknowledge(sender, announcement.part_id)
             return
-        if not self._book.knows(announcement.part_id):
-            self._station.counters["announced"] += 1
         self._carry_out(self._book.announce(announcement, time.monotonic_ns()))
 
     def _moved(self, reading: Encoder) -> None:
@@ -174,14 +174,15 @@ class DecisionStation:
             record = self._journaled(self._passable(decision.record))
             if record.accepted:
                 self._gate.accept(record.part_id, record.camera, decision.window_start_ns, decision.window_end_ns)
-            noted = self._slots.take(decision.views, decision.shown)
+            slots = self._slots.take(decision.views)
             if record.views:
                 self._views[record.part_id] = decision.views
             verdict = decision.verdict
-            slot, heat = (verdict.slot, verdict.heat) if verdict else (noted, b"")
-            self._results.send(result_of(record, verdict, slot))
+            slot, heat = (verdict.slot, verdict.heat) if verdict else (slots.get(decision.shown), b"")
+            for result in results_of(decision, record, slots):
+                self._results.send(result)
             self._ledger.submit(record)
-            self._archive.offer(record, slot, heat)
+            self._archive.offer(record, slot, heat, decision.shown)
             self._tally(record)
             self._alarms.decided(record)
             self._challenges.decided(record)
@@ -229,6 +230,9 @@ class DecisionStation:
 
     def _tally(self, record: PartRecord) -> None:
         counters = self._station.counters
+        if record.reason is Reason.LATE_VIEW:
+            counters["late_views"] += 1  # its part was counted when it was decided
+            return
         counters["accepted" if record.accepted else "rejected"] += 1
         counters[f"reason.{record.reason}"] += 1
         if record.decided_ns > record.deadline_ns:
@@ -237,6 +241,7 @@ class DecisionStation:
     def _count(self) -> None:
         counters = self._station.counters
         counters["open"] = len(self._book)
+        counters["announced"] = counters["accepted"] + counters["rejected"] + counters["open"]
         counters["unacknowledged"] = len(self._receipts)
         counters["uncommitted"] = self._ledger.pending
         counters.update(self._archive.counters())

@@ -347,6 +347,19 @@ def test_a_camera_that_shows_always_the_same_gives_no_picture_but_a_fault(tmp_pa
     played.close()
 
 
+def test_no_second_part_is_judged_on_one_picture_of_a_camera_that_must_differ(tmp_path: Path) -> None:
+    played = Played(tmp_path, frames_differ=True)
+    first, other = np.random.default_rng(0).integers(0, 255, (2, 48, 64), dtype=np.uint8)
+    said = []
+    for number, frame in enumerate((first, first, other, other, first)):
+        played.camera.frame = frame.copy()
+        played.trigger(f"part-{number}")
+        answer = played.answer(f"part-{number}")
+        said.append(answer.reason if isinstance(answer, Fault) else None)
+    assert said == [None, Reason.REPEATED_FRAME, None, Reason.REPEATED_FRAME, None]
+    played.close()
+
+
 def test_a_challenge_is_nobodys_neighbour(tmp_path: Path) -> None:
     defect = np.random.default_rng(0).integers(0, 255, (48, 64), dtype=np.uint8)
     save_picture(tmp_path / "known" / "disc" / "top" / "scratch.png", defect)

@@ -40,6 +40,17 @@ def all_keys() -> list[tuple[str, Key]]:
     return [(section.title, key) for section in sections() for key in section.keys]
 
 
+def test_a_real_camera_must_differ_and_one_that_plays_pictures_only_where_it_is_told_to() -> None:
+    def must_differ(source: dict[str, str], **settings: bool) -> bool:
+        camera = SMALLEST["cameras"]["top"] | {"source": source} | settings
+        return line_with(cameras={"top": camera}).camera("top").must_differ
+
+    real, played = {"kind": "genicam", "producer": "p.cti"}, {"kind": "folder", "path": "f"}
+    assert must_differ(real) and not must_differ(real, frames_differ=False)
+    assert must_differ(played, frames_differ=True) and not must_differ(played)
+    assert not must_differ({"kind": "simulated"}) and not must_differ({"kind": "video", "path": "v"})
+
+
 def test_the_explained_line_file_is_a_working_line() -> None:
     line = read_line_file(CONFIG / "line.yaml")
     assert line.deadline_ns("top") == 1_120_000_000
@@ -73,6 +84,7 @@ def test_every_commented_alternative_is_valid_in_its_place() -> None:
         "encoder": data["belt"],
         "speed_change_s": data["simulation"],
         "part": data["cameras"]["top"],
+        "frames_differ": data["cameras"]["top"],
         "source": data["cameras"]["top"],
         "trigger": data["cameras"]["top"],
         "images": data["simulation"],
@@ -217,10 +229,11 @@ def test_a_ledger_needs_a_name_that_a_file_can_have(place: str) -> None:
 def test_a_trigger_expires_before_the_next_part_can_lie_before_the_lens(max_rate_hz: float, expiry_ms: float) -> None:
     camera = SMALLEST["cameras"]["top"] | {"max_rate_hz": max_rate_hz}
     half_spacing_ns = 1e9 / max_rate_hz / 2
-    untold = line_with(cameras={"top": camera}).camera("top").trigger_expiry_ns
+    gate = {"gate": {"window_ms": 0.5}}  # it has windows for a thousand parts a second
+    untold = line_with(cameras={"top": camera}, decision=gate).camera("top").trigger_expiry_ns
     assert half_spacing_ns * (1 - 1e-9) - 1 <= untold <= half_spacing_ns * (1 + 1e-9)
     try:
-        line = line_with(cameras={"top": camera | {"trigger_expiry_ms": expiry_ms}})
+        line = line_with(cameras={"top": camera | {"trigger_expiry_ms": expiry_ms}}, decision=gate)
     except ValidationError as e:
         assert "the next part may be before the lens" in str(e)
         assert expiry_ms * 1e6 > half_spacing_ns * (1 - 1e-9)
@@ -264,7 +277,10 @@ def test_a_gate_without_a_kind_is_the_simulated_one() -> None:
         ({"host": ""}, "at least 1 character"),
         (GPIO | {"accept_lines": {"side": 17}}, "one line for each camera"),
         (GPIO | {"accept_lines": {"top": 17, "side": 18}}, "one line for each camera"),
-        (GPIO | {"heartbeat_line": 17}, "one GPIO line for two outputs"),
+        (GPIO | {"heartbeat_line": 17}, "one GPIO line for two signals"),
+        (GPIO | {"stop_line": 27}, "one GPIO line for two signals"),
+        (GPIO | {"stop_line": 22, "bin_line": 22}, "one GPIO line for two signals"),
+        (GPIO | {"bin_full_line": 24}, "bin_full_line takes a sensor that counts as well"),
         ({"kind": "opcua", "endpoint": "http://plc"}, "should match pattern"),
         ({"kind": "opcua", "endpoint": "opc.tcp://plc:4840", "node_id": "ns=2;s=x"}, "should match pattern"),
         ({"kind": "profinet"}, "'simulated', 'modbus', 'opcua', 'gpio'"),
@@ -279,6 +295,12 @@ def test_a_gate_that_cannot_work_is_refused(gate: dict[str, Any], words: str) ->
 def test_a_gate_that_can_work_is_not() -> None:
     for gate in (MODBUS, GPIO, {"kind": "opcua", "endpoint": "opc.tcp://plc:4840"}):
         assert line_with(decision={"gate": gate}).decision.gate.window_ms == 50
+
+
+def test_a_bin_sensor_of_a_gpio_gate_needs_a_line() -> None:
+    with pytest.raises(ValidationError, match=r"alarms\.bin_sensor takes a line.*decision\.gate\.bin_line"):
+        line_with(decision={"gate": GPIO}, alarms={"bin_sensor": True})
+    assert line_with(decision={"gate": GPIO | {"bin_line": 23}}, alarms={"bin_sensor": True})
 
 
 def test_a_bin_sensor_on_a_belt_that_changes_its_speed_is_refused() -> None:

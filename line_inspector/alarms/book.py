@@ -44,11 +44,14 @@ class AlarmEvent:
 
 
 class AlarmBook:
-    """The alarms that stand. `restored` are those that stood when the process before this one ended."""
+    """The alarms that stand. `restored` are those that stood when the process before this one ended, and are over
+    at once where neither a cause nor a person keeps them."""
 
-    def __init__(self, restored: Iterable[Standing] = ()) -> None:
+    def __init__(self, restored: Iterable[Standing] = (), wall_ns: int = 0) -> None:
         self._standing = {(one.alarm.name, one.subject): one for one in restored}
         self._events: list[AlarmEvent] = []
+        for key in tuple(self._standing):
+            self._end_if_over(key, wall_ns)
 
     def signal(self, alarm: Alarm, subject: str, present: bool, wall_ns: int, detail: str = "") -> None:
         """Whether the alarm's cause is there now; saying the same again changes nothing."""

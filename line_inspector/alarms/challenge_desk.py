@@ -37,7 +37,7 @@ class ChallengeDesk:
                 frames[camera] = names_of_known_defects(folder) if folder else []
                 self._why_overdue[camera] = NO_GAP if frames[camera] else NO_FRAMES.format(folder=folder)
             shortest_ns = min(line.deadline_ns(camera) for camera in line.cameras)
-            self._course = Challenges(line.challenge, frames, shortest_ns, now_ns, alarms.missed_frames())
+            self._course = Challenges(line.challenge, frames, shortest_ns, now_ns, alarms.unpassed_frames())
 
     def decided(self, record: PartRecord) -> None:
         """A part was decided: a new model is challenged, and how long verdicts take says what a gap must be."""

@@ -7,7 +7,7 @@ from line_inspector.alarms import table
 from line_inspector.alarms.book import AlarmBook, AlarmEvent, Happening
 from line_inspector.alarms.latch_file import LatchFile, told
 from line_inspector.alarms.table import Severity
-from line_inspector.alarms.watch import Conditions, LineWatch, missed_frame, restored
+from line_inspector.alarms.watch import Conditions, LineWatch, restored, unpassed_frame
 from line_inspector.bus import Bus
 from line_inspector.challenge_record import ChallengeRecord
 from line_inspector.config import Line
@@ -33,7 +33,8 @@ class AlarmDesk:
     def __init__(self, line: Line, bus: Bus, ledger: LedgerWriter) -> None:
         cameras = tuple(line.cameras)
         self._file = LatchFile(line.latch_path, cameras)
-        self.book = AlarmBook(restored(self._file.read(), cameras, challenged=line.challenge is not None))
+        challenged = cameras if line.challenge else ()
+        self.book = AlarmBook(restored(self._file.read(), challenged), wall_ns())
         self._watch = LineWatch(line.alarms, line.lanes, self.book)
         self._ledger = ledger
         self._shown = bus.publisher(ALARMS)
@@ -77,10 +78,10 @@ class AlarmDesk:
         """What is before the gate then must be seen falling into the reject bin, as every rejected part must."""
         self._watch.expect_reject(part_id, gate_ns)
 
-    def missed_frames(self) -> dict[str, str]:
-        """By camera: the known defect that it has missed, and that has not passed since."""
-        missed = {one.subject: missed_frame(one) for one in self.book.standing}
-        return {camera: frame for camera, frame in missed.items() if frame}
+    def unpassed_frames(self) -> dict[str, str]:
+        """By camera: the known defect that stopped accepting, and that has not passed since."""
+        unpassed = {one.subject: unpassed_frame(one) for one in self.book.standing}
+        return {camera: frame for camera, frame in unpassed.items() if frame}
 
     def challenge_overdue(self, camera: str, overdue: bool, detail: str) -> None:
         """Whether a challenge of this camera has waited for too long."""

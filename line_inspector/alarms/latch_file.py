@@ -1,4 +1,4 @@
-"""Alarms that wait for an operator, in a file: a restart of decision acknowledges nothing."""
+"""Alarms that outlive a restart of decision, in a file: it acknowledges nothing, and passes no challenge."""
 
 import logging
 from pathlib import Path
@@ -40,19 +40,19 @@ class LatchFile:
         ]
 
     def write(self, standing: tuple[Standing, ...]) -> None:
-        """Keeps those that latch, if they are not in the file already. A full disk is logged, and tried again."""
-        latched = tuple(one for one in standing if one.alarm.latching)
-        if latched == self._written:
+        """Keeps those that outlive us, if they are not in the file already. A full disk is logged, and tried again."""
+        kept = tuple(one for one in standing if one.alarm.outlives_restart)
+        if kept == self._written:
             return
         partial = self._path.with_name(f"{self._path.name}.partial")
         try:
-            partial.write_bytes(msgspec.json.encode([told(one) for one in latched]))
+            partial.write_bytes(msgspec.json.encode([told(one) for one in kept]))
             partial.replace(self._path)
         except OSError as e:
             self._outage.begin(e.strerror)
         else:
             self._outage.end()
-            self._written = latched
+            self._written = kept
 
 
 def told(one: Standing) -> StandingAlarm:

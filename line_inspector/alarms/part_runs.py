@@ -5,7 +5,7 @@ from collections import deque
 from line_inspector.config import AlarmSettings
 from line_inspector.part_record import Reason
 
-BLINDING = (Reason.NO_FRAME, Reason.CAMERA_DOWN, Reason.BAD_FRAME)
+BLINDING = (Reason.NO_FRAME, Reason.CAMERA_DOWN, Reason.BAD_FRAME, Reason.REPEATED_FRAME)
 UNANSWERED = (Reason.NO_VERDICT, Reason.SKIPPED_LATE)
 FEWEST_FOR_A_SHARE = 10
 

@@ -41,6 +41,11 @@ class Alarm:
     meaning: str
     next_step: str
 
+    @property
+    def outlives_restart(self) -> bool:
+        """Whether it still stands when decision was started anew: nobody has seen to it, or nothing may be accepted."""
+        return self.latching or self.effect is Effect.ACCEPTS_STOP
+
 
 REJECT_UNCONFIRMED = Alarm(
     "reject_unconfirmed",

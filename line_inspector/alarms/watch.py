@@ -1,6 +1,6 @@
 """The line's conditions, from what is decided and what its neighbours say, as signals into the book of alarms."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from line_inspector.actuators.gate import BinReading
@@ -11,10 +11,11 @@ from line_inspector.alarms.part_runs import CameraSight, RejectRuns, WorkerPace
 from line_inspector.alarms.reject_bin import RejectBin
 from line_inspector.challenge_record import ChallengeOutcome, ChallengeRecord
 from line_inspector.config import NS_PER_MS, NS_PER_S, AlarmSettings
-from line_inspector.part_record import PartRecord, Reason, ViewRecord, views_of
+from line_inspector.part_record import PartRecord, ViewRecord, is_part, views_of
 
 NAMED_PARTS = 3
 SCORED = ", score "
+BLAMED = " / "  # behind the name of a picture, which can hold no slash
 WORKER_STARTS_NS = 30 * NS_PER_S
 
 
@@ -51,8 +52,8 @@ class LineWatch:
         self._worker_awaited_until_ns: int | None = None
 
     def decided(self, record: PartRecord, wall_ns: int) -> None:
-        """A part was decided, and stands so on record. A double trigger is on record too, and is none."""
-        if record.camera not in self._lanes or _doubles(record):
+        """A part was decided, and stands so on record. A double trigger or late view is on record, too, and is none."""
+        if record.camera not in self._lanes or not is_part(record):
             return
         seen_by: Sequence[PartRecord | ViewRecord] = views_of(record) or (record,)
         for view in seen_by:
@@ -76,7 +77,7 @@ class LineWatch:
             at, detail = record.decided_wall_ns, f"{record.frame}{SCORED}{record.score}, model {record.model_version}"
             self._book.signal(table.CHALLENGE_MISSED, record.camera, missed, at, detail)
         unanswered = record.outcome is ChallengeOutcome.UNANSWERED
-        why = f"{record.frame}, {record.reason} {record.detail}".strip()
+        why = f"{record.frame}{BLAMED}{record.reason} {record.detail}".strip()
         self._book.signal(table.CHALLENGE_UNANSWERED, record.camera, unanswered, record.decided_wall_ns, why)
 
     def look(self, conditions: Conditions, now_ns: int, wall_ns: int) -> None:
@@ -136,26 +137,26 @@ class LineWatch:
             self._book.pulse(table.REJECT_UNCONFIRMED, LINE, wall_ns, detail)
 
 
-def _doubles(record: PartRecord) -> bool:
-    """Whether the record is of a trigger that was none of its own part: nothing falls into a bin for it."""
-    return record.reason is Reason.DOUBLE_TRIGGER and len(views_of(record)) < 2
+def unpassed_frame(standing: Standing) -> str:
+    """The known defect that did not pass, by the name of its picture; empty where none is known."""
+    if standing.present and standing.alarm is table.CHALLENGE_MISSED:
+        return standing.detail.rpartition(SCORED)[0]
+    unanswered = standing.present and standing.alarm is table.CHALLENGE_UNANSWERED
+    return standing.detail.partition(BLAMED)[0] if unanswered else ""
 
 
-def missed_frame(standing: Standing) -> str:
-    """The known defect that was missed, by the name of its picture; empty where that is not known, or it has passed."""
-    missed = standing.alarm is table.CHALLENGE_MISSED and standing.present
-    return standing.detail.rpartition(SCORED)[0] if missed else ""
+def restored(standing: Iterable[Standing], challenged: Collection[str]) -> list[Standing]:
+    """What of it goes on in a new process: what waits for a person, and what stops accepting.
 
-
-def restored(standing: Iterable[Standing], cameras: Iterable[str], *, challenged: bool) -> list[Standing]:
-    """What of it goes on in a new process: alarms that wait for a person, of cameras that the line still has.
-
-    Their causes are to be seen anew; only a missed challenge lasts until another has passed, if the line still is
-    `challenged`.
+    Causes are to be seen anew, but for that of a stop: it lasts until a challenge has passed, of the cameras that are
+    `challenged`. Of another camera, such as one that has a new name, none will: its miss ends when a person says so,
+    once more even if one had already, and a challenge that nobody answered is no longer of any concern.
     """
-    subjects = {LINE, *cameras}
-    return [
-        replace(one, present=one.present and challenged and one.alarm is table.CHALLENGE_MISSED)
-        for one in standing
-        if one.alarm.latching and one.subject in subjects
-    ]
+    return [_anew(one, one.subject in challenged) for one in standing if one.alarm.outlives_restart]
+
+
+def _anew(one: Standing, can_pass: bool) -> Standing:
+    if one.alarm.effect is not table.Effect.ACCEPTS_STOP:
+        return replace(one, present=False)
+    left_to_a_person = one.present and not can_pass
+    return replace(one, present=one.present and can_pass, acknowledged=one.acknowledged and not left_to_a_person)

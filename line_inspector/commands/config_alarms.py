@@ -10,19 +10,22 @@ What can be wrong with a line, and what the operator does about it. This page is
 `line_inspector/alarms/table.py`. The bounds are keys of the section `alarms` in the line file ([config.md](config.md)).
 
 - *warning*: somebody should look in this shift. *critical*: now.
-- *stop request*: the line is asked to stop, by `stop_request` at a PLC ([plc.md](plc.md)), in the heartbeat at a
-  simulated gate, and on the operators' page. Line Inspector stops no belt itself. GPIO has no such output yet.
-- *accepts stop*: every part is rejected (`accepts_stopped`) while the alarm stands, and the line is asked to stop.
+- *stop request*: the line is asked to stop, by `stop_request` at a PLC and `stop_line` of a GPIO gate
+  ([plc.md](plc.md)), in the heartbeat at a simulated gate, and on the operators' page. Line Inspector stops no belt
+  itself.
+- *accepts stop*: every part is rejected (`accepts_stopped`) while the alarm stands, and the line is asked to stop. It
+  stands over a restart of decision, too.
 - *latching*: it stands until its cause is gone and an operator has acknowledged it on the page, by name. A restart
-  acknowledges nothing: what waits for a person is kept in `alarms.json` in `data_dir`.
+  acknowledges nothing: what waits for a person, or stops accepting, is kept in `alarms.json` in `data_dir`. So it is
+  when the line file no longer has the camera, or has it under another name.
 
 Alarms decide no part but by *accepts stop*; that a part of a blind camera or a silent worker is rejected does not
 depend on them. Of cameras that see the same parts, rejects count under the name of the first, one for each part; a
-double trigger is no part, and counts nowhere. What is raised, acknowledged and cleared goes into the ledger's audit
-table, as `alarm.raise`, `alarm.acknowledge` with the name that the operator gave, and `alarm.clear`
-([ledger.md](ledger.md)). While the database is down, these rows wait in decision's memory, and, when it is
-stopped meanwhile, in `changes.spool`; the log has them at once.
-Health counts how often each was raised since decision's start, as `alarm.<name>`.
+double trigger or a late view is no part, and counts nowhere. What is raised, acknowledged and cleared goes into the
+ledger's audit table, as `alarm.raise`, `alarm.acknowledge` with the name that the operator gave, and `alarm.clear`
+([ledger.md](ledger.md)). While the database is down, these rows, and those of challenges, wait in `changes.spool` in
+`data_dir`, whatever becomes of decision meanwhile; the log has them at once. Health counts how often each was raised
+since decision's start, as `alarm.<name>`.
 """
 
 REST = """\
@@ -32,9 +35,10 @@ With `alarms.bin_sensor: true` every reject must show at a sensor over the rejec
 moment at which it is before the gate, plus `bin_fall_ms`. The sensor counts and knows no parts, so a pulse confirms
 the rejected part nearest in time; what falls in unexpectedly (the gate rejects in doubt what was accepted) confirms
 nothing. One sensor counter serves the whole line: with several lanes, add their pulses up in the PLC. The simulated
-gate and a PLC have such a counter (`bin_count`, `bin_full`); GPIO has none yet. A PLC's count is read with the
-heartbeat, so its time is known to a beat. A double trigger is no part, and nothing need fall for it. On a belt whose
-speed changes (`belt.encoder`) a part's moment at the gate does, too: a line file with both is refused.
+gate and a PLC have such a counter (`bin_count`, `bin_full`); a GPIO gate counts the pulses on its `bin_line`. A PLC's
+count is read with the heartbeat, so its time is known to a beat; a GPIO pulse has the kernel's own time. A double
+trigger or a late view is no part, and nothing need fall for it. On a belt whose speed changes (`belt.encoder`) a part's
+moment at the gate does, too: a line file with both is refused.
 """
 
 
@@ -56,9 +60,12 @@ gap for `overdue_s` it is `challenge_overdue`.
 - *passed*: rejected as an anomaly.
 - *missed*: accepted. Accepting stops (`challenge_missed`) until a later challenge has passed **and** an operator has
   acknowledged. The same picture is repeated every `retry_s` until it passes, also by a decision that was started again.
-  Parts whose accept the gate already had still pass.
+  Parts whose accept the gate already had still pass. Of a camera that the line file no longer has, or that is no
+  longer challenged, no challenge can pass: accepting stops until an operator has acknowledged its miss, once more where
+  that was done before.
 - *unanswered*: rejected for another reason, such as a worker that died meanwhile. Accepting stops
-  (`challenge_unanswered`) until the repetition passes; nobody needs to acknowledge.
+  (`challenge_unanswered`) until the repetition of the same picture passes, also over a restart of decision; nobody
+  needs to acknowledge. It ends when the line file no longer has the camera, or challenges it no more.
 
 Of several workers (docs/remote.md) one is given the challenge, as with any part. Of the others it shows nothing but
 what each verdict carries: that they run the same model, by its hash.

@@ -120,12 +120,19 @@ cuts the connection.
 
 ## GPIO
 
-`kind: gpio` drives output lines of this machine through the kernel's GPIO devices (libgpiod 2).
+`kind: gpio` drives and reads lines of this machine through the kernel's GPIO devices (libgpiod 2).
 
 - `accept_lines`, one for each camera: active only in the windows of accepted parts; `active_low` inverts them. Wire
   each to its actuator, through a relay or driver that rests at reject.
 - `heartbeat_line`: toggles at `heartbeat_hz`, never inverted. Wire it to a monitor that cuts the supply of all
   actuators when it stops, high or low.
+- `stop_line`, if given: active while an alarm asks for a stop ([alarms.md](alarms.md)), for the infeed's control or a
+  lamp; `active_low` inverts it, too. Nothing depends on it for safety, and it rests when decision ends; that
+  decision hangs or was killed shows at the heartbeat.
+- `bin_line`, if given, is an input: each of its pulses is a part that fell into a reject bin, at the time at which the
+  kernel saw it begin; `bin_full_line` is active while a bin is full. `bin_active_low` inverts both, `bin_debounce_ms`
+  joins the bounces of a contact. They count with `alarms.bin_sensor: true`. Lines that can no longer be read end
+  decision, which the supervisor or systemd starts again.
 
 We hold the line for the part's window, since an output has no clock of its own. A thread does it, with the kernel's
 timing for normal processes: late by a fraction of a millisecond on an idle machine, by several on a busy one. When
@@ -151,7 +158,9 @@ SupplementaryGroups=gpio
   No PLC of any maker has been connected. Expect differences in node ids, in who may write what, and in byte order: we
   write the high word of a 32-bit value first.
 - GPIO was tried with a chip made by the test, against the real package's settings and types. No line of any real chip
-  has been switched, and neither its timing nor what it does when the process dies has been measured.
+  has been switched, and neither its timing nor what it does when the process dies has been measured. No pulse on a
+  `bin_line` has been counted by a real kernel, nor has a contact bounced; that the kernel also numbers edges for which
+  it has no room is what we rely on, and have not seen.
 - Heartbeat monitors, relays, valves and flaps have their own delays. Measure them, and put them into `to_gate_mm`,
   `window_ms` and `margin_ms`.
 """

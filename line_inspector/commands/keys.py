@@ -30,12 +30,20 @@ def new(
     """
     import re
 
-    from line_inspector.workers.keys import PUBLIC, SECRET, keep_key_pair, write_key_pair
+    from line_inspector.workers.keys import only_writer
 
     workers = list(dict.fromkeys(worker or ["far"]))
     for name in workers:
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,31}", name) or name == LINE_KEY:
             raise InputError(f"not a name for a worker: {name!r}", "--worker", "Take its name in the line file")
+    with only_writer(folder):
+        _write(folder, workers, replace=replace)
+
+
+def _write(folder: Path, workers: list[str], *, replace: bool) -> None:
+    from line_inspector.workers.keys import PUBLIC, SECRET, keep_key_pair, write_key_pair
+
+    for name in workers:
         taken = [path for suffix in (PUBLIC, SECRET) if os.path.lexists(path := folder / f"{name}{suffix}")]
         if taken and not replace:
             raise InputError("exists already", str(taken[0]), "Name another worker, or say --replace")

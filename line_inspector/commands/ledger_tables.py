@@ -24,6 +24,7 @@ def print_tables(console: Console, line: str, found: "Report") -> None:
     for reason, count in found.by_reason.items():
         counts.add_row(f"  {reason}", str(count))
     counts.add_row("decided after the deadline", str(found.late_decisions))
+    counts.add_row("views after their part's decision", str(found.late_views))
     counts.add_row("numbers without a row", str(found.missing_numbers))
     console.print(counts)
     equation = f"{found.triggers} triggers = {found.accepted} accepted + {found.rejected} rejected"

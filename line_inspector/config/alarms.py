@@ -18,7 +18,7 @@ class AlarmSettings(Section):
         ge=2,
         le=10_000,
         description="pictures in a row that are black, white or one and the same, or faults of the camera, until it"
-        " counts as blind",
+        " counts as blind; for one and the same, see also frames_differ of the camera",
     )
     slow_parts: int = Field(40, ge=10, le=100_000, description="latest parts among which late verdicts count")
     slow_share: float = Field(

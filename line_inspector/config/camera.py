@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from line_inspector.config.section import Name, Section
-from line_inspector.config.source import CameraSource
+from line_inspector.config.source import CameraSource, GenicamCamera
 from line_inspector.config.trigger import SLOWEST_HZ, TriggerSource
 from line_inspector.config.units import MS_PER_S, NS_PER_MS
 
@@ -29,6 +29,11 @@ class CameraSettings(Section):
     max_height_px: int = Field(1024, ge=16, le=16_384, description="highest frame; sizes the frame ring")
     channels: Literal[1, 3] = Field(3, description="most channels a frame may have; sizes the frame ring")
     exact_size: bool = Field(False, description="reject a part (bad_frame) whose frame is not exactly the largest size")
+    frames_differ: bool | None = Field(
+        None,
+        description="reject a part (repeated_frame) whose frame has the very pixels of the one before; left out: true"
+        " for genicam, whose sensor's noise makes every frame another, false for the other kinds",
+    )
     trigger_expiry_ms: float | None = Field(
         None,
         gt=0,
@@ -44,6 +49,11 @@ class CameraSettings(Section):
                 " the spacing of parts at max_rate_hz, the next part may be before the lens"
             )
         return self
+
+    @property
+    def must_differ(self) -> bool:
+        """Whether a frame that equals the one before can only be that one again, out of a buffer."""
+        return isinstance(self.source, GenicamCamera) if self.frames_differ is None else self.frames_differ
 
     @property
     def trigger_expiry_ns(self) -> int:

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 from line_inspector.config.section import FilePath, Name, Section
 
 Endpoint = Annotated[str, StringConstraints(pattern=r"^opc\.tcp://[^\s/:]+(:\d{1,5})?(/\S*)?$")]
+GpioLine = Annotated[int, Field(ge=0, le=65_535)]
 NodeIdTemplate = Annotated[str, StringConstraints(pattern=r"^[^{}]*\{name\}[^{}]*$")]
 
 LEAST_BEATS = 3  # so many heartbeats may be missed before everything is rejected
@@ -97,15 +98,38 @@ class OpcUaGateSettings(PlcGateSection):
 
 
 class GpioGateSettings(BeatingGateSection):
-    """Output lines of this machine, through the kernel's GPIO devices. Needs the extra `gpio`."""
+    """Lines of this machine, through the kernel's GPIO devices. Needs the extra `gpio`."""
 
     kind: Literal["gpio"]
     chip: FilePath = Field(description="the GPIO device, such as /dev/gpiochip0")
-    accept_lines: dict[Name, Annotated[int, Field(ge=0, le=65_535)]] = Field(
+    accept_lines: dict[Name, GpioLine] = Field(
         min_length=1, max_length=64, description="by camera: the line that lets its parts pass while it is active"
     )
     heartbeat_line: int = Field(ge=0, le=65_535, description="the line that toggles while decisions are made")
-    active_low: bool = Field(False, description="accept lines are active at low level")
+    stop_line: int | None = Field(
+        None, ge=0, le=65_535, description="the line that is active while an alarm asks for a stop"
+    )
+    active_low: bool = Field(False, description="accept lines and stop_line are active at low level")
+    bin_line: int | None = Field(
+        None, ge=0, le=65_535, description="an input: a pulse for each part that falls into the reject bin"
+    )
+    bin_full_line: int | None = Field(
+        None, ge=0, le=65_535, description="an input that is active while the reject bin is full; takes bin_line"
+    )
+    bin_active_low: bool = Field(False, description="bin_line and bin_full_line are active at low level")
+    bin_debounce_ms: float = Field(5, ge=0, le=1000, description="what comes sooner after a pulse belongs to it")
+
+    @model_validator(mode="after")
+    def _a_bin_that_fills_is_counted(self) -> "GpioGateSettings":
+        if self.bin_full_line is not None and self.bin_line is None:
+            raise ValueError("bin_full_line takes a sensor that counts as well: bin_line")
+        return self
+
+    @property
+    def lines(self) -> list[int]:
+        """Every line in use, outputs first."""
+        single = (self.heartbeat_line, self.stop_line, self.bin_line, self.bin_full_line)
+        return [*self.accept_lines.values(), *(line for line in single if line is not None)]
 
 
 GateSettings = Annotated[

@@ -71,6 +71,17 @@ class Line(Section):
         return self
 
     @model_validator(mode="after")
+    def _parts_at_the_highest_rate_get_windows(self) -> "Line":
+        least_ms = self.decision.gate.least_window_ms
+        for name, camera in self.cameras.items():
+            if 1000 / camera.max_rate_hz <= least_ms:
+                raise ValueError(
+                    f"camera {name}: at max_rate_hz {camera.max_rate_hz:g} every part would be touching, since the"
+                    f" gate holds no window shorter than {least_ms:g} ms; it allows less than {1000 / least_ms:.4g} Hz"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _windows_at_the_gate_keep_apart(self) -> "Line":
         """A gate on a clock lets pass whatever is before it in a window; only the simulated one knows part ids."""
         gate = self.decision.gate
@@ -107,14 +118,13 @@ class Line(Section):
     def _every_camera_has_its_own_output(self) -> "Line":
         gate = self.decision.gate
         if isinstance(gate, GpioGateSettings):
-            lines = [*gate.accept_lines.values(), gate.heartbeat_line]
             if set(gate.accept_lines) != {lane[0] for lane in self.lanes}:
                 raise ValueError(
                     "decision.gate.accept_lines must hold one line for each camera and no other name; of cameras that"
                     " see the same part, only the first"
                 )
-            if len(set(lines)) < len(lines):
-                raise ValueError("decision.gate uses one GPIO line for two outputs")
+            if len(set(gate.lines)) < len(gate.lines):
+                raise ValueError("decision.gate uses one GPIO line for two signals")
         return self
 
     @model_validator(mode="after")
@@ -125,6 +135,9 @@ class Line(Section):
                 "alarms.bin_sensor knows a reject by the moment at which it falls, which a belt that changes its speed"
                 " (belt.encoder) puts off; leave out one of the two"
             )
+        gate = self.decision.gate
+        if self.alarms.bin_sensor and isinstance(gate, GpioGateSettings) and gate.bin_line is None:
+            raise ValueError("alarms.bin_sensor takes a line on which a GPIO gate counts: decision.gate.bin_line")
         if self.challenge and self.challenge.loop_back and not (simulated and self.alarms.bin_sensor):
             raise ValueError("challenge.loop_back takes alarms.bin_sensor: true and decision.gate.kind: simulated")
         return self

@@ -49,7 +49,7 @@ class _Course:
 class Challenges:
     """Asks for challenges when they are due and there is room, and says how each one went.
 
-    `frames` are the names of each camera's pictures; `missed` those of them with which it begins, since the process
+    `frames` are the names of each camera's pictures; `unpassed` those of them with which it begins, since the process
     before this one ended before they had passed. Nothing here can accept a part: a challenge is known by its id,
     and whatever comes of it ends in a ChallengeRecord.
     """
@@ -60,11 +60,11 @@ class Challenges:
         frames: Mapping[str, Sequence[str]],
         deadline_ns: int,
         now_ns: int,
-        missed: Mapping[str, str] = MappingProxyType({}),
+        unpassed: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._settings, self._deadline_ns = settings, deadline_ns
         self._courses = {camera: _Course(names, now_ns + SETTLES_NS) for camera, names in frames.items()}
-        for camera, name in missed.items():
+        for camera, name in unpassed.items():
             if name in frames[camera]:
                 self._courses[camera].frame = frames[camera].index(name)
         self._latencies_ns: deque[int] = deque(maxlen=LATENCIES_KEPT)

@@ -15,7 +15,8 @@ from line_inspector.part_record import PartRecord, Reason, ViewRecord
 class Decision:
     """One decided part: its record, when it is before the gate, and the verdict where there was one.
 
-    `shown` is the view that decided, by its id; `views` are the ids of all of the part's views, its own among them.
+    `shown` is the view that decided, by its id; `seen` are all of the part's views, in the order of the line file, and
+    `views` their ids.
     """
 
     record: PartRecord
@@ -23,7 +24,12 @@ class Decision:
     window_end_ns: int
     verdict: Verdict | None
     shown: str
-    views: tuple[str, ...]
+    seen: tuple[View, ...]
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """The ids of all views."""
+        return tuple(view.announcement.part_id for view in self.seen)
 
 
 def record_of(part: OpenPart, view: View, dated: Announcement, finding: Finding, decided_ns: int) -> PartRecord:
@@ -44,8 +50,8 @@ def record_of(part: OpenPart, view: View, dated: Announcement, finding: Finding,
         accepted=finding.reason is Reason.GOOD,
         reason=finding.reason,
         detail=finding.detail,
-        score=_finite(verdict.score) if verdict else None,
-        threshold=_finite(verdict.threshold) if verdict else None,
+        score=finite(verdict.score) if verdict else None,
+        threshold=finite(verdict.threshold) if verdict else None,
         model_version=verdict.model_version if verdict else "",
         fingerprint=verdict.fingerprint if verdict else None,
         views=_views(part) if len(part.cameras) > 1 else "",
@@ -67,13 +73,13 @@ def _view_record(view: View) -> ViewRecord:
         verdict_ns=view.verdict_ns,
         reason=finding.reason.value,
         detail=finding.detail,
-        score=_finite(verdict.score) if verdict else None,
-        threshold=_finite(verdict.threshold) if verdict else None,
+        score=finite(verdict.score) if verdict else None,
+        threshold=finite(verdict.threshold) if verdict else None,
         model_version=verdict.model_version if verdict else "",
         fingerprint=verdict.fingerprint if verdict else None,
     )
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
     """None for NaN and infinity, which neither SQL nor JSON can carry."""
     return value if math.isfinite(value) else None

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from itertools import count
 
 from line_inspector.decision.decided import Decision, record_of
+from line_inspector.decision.late_views import LateViews
 from line_inspector.decision.open_part import OpenPart, View
 from line_inspector.decision.policy import Finding, announced_late, blame, judge
 from line_inspector.decision.windows import Windows
 from line_inspector.messages import Announcement, Fault, Verdict
-from line_inspector.part_record import Reason
+from line_inspector.part_record import PartRecord, Reason
 from line_inspector.tracking.belt import NEVER_NS, Belt, TimedBelt
 from line_inspector.tracking.window import Reach, Span
 
@@ -58,6 +59,7 @@ class PartBook:
         self._numbers = count()
         self._held: OrderedDict[str, tuple[Verdict | Fault, int]] = OrderedDict()
         self._windows = Windows(reach, self._belt)
+        self._late_views = LateViews(self._lanes, 2 * reach.least_half_ns)
         self._uncommitted = set(decided)
         self._committed: OrderedDict[str, None] = OrderedDict()
 
@@ -77,6 +79,9 @@ class PartBook:
             return []
         view = self._seen(announcement)
         part = self._part_of(view, now_ns)
+        if len(part.views) == 1 and (decided := self._late_views.part_of(view)):
+            view.answer(Finding(Reason.LATE_VIEW, f"of part {decided}, which was decided without it"))
+            return [self._decide(part, now_ns, worker_down=False)]
         answer, held_ns = self._held.pop(part_id, (None, None))
         if isinstance(answer, Fault):
             view.answer(blame(answer))
@@ -88,6 +93,11 @@ class PartBook:
         elif answer:
             view.answer(judge(answer, view.dated(self._belt), now_ns), answer, held_ns)
         return self._decide_if_due(part, now_ns)
+
+    def recovered(self, records: Iterable[PartRecord]) -> None:
+        """Parts decided by the process before this one, to which a view may still belong."""
+        if self._belt.steady:
+            self._late_views.recovered(records)
 
     def verdict(self, verdict: Verdict, now_ns: int) -> list[Decision]:
         """The model has spoken of a part."""
@@ -172,7 +182,7 @@ class PartBook:
         self._attended_ns = now_ns
 
     def _hold(self, answer: Verdict | Fault, now_ns: int) -> None:
-        if self._is_decided(answer.part_id) or answer.part_id in self._held:
+        if self.knows(answer.part_id) or answer.part_id in self._held:
             return
         self._held[answer.part_id] = (answer, now_ns)
         if len(self._held) > HELD_ANSWERS:
@@ -236,13 +246,15 @@ class PartBook:
         start_ns, end_ns = dated.gate_ns - self._reach.half_ns, dated.gate_ns + self._reach.half_ns
         if window:
             start_ns, end_ns = self._windows.give(part, window)
+        record = record_of(part, view, dated, finding, now_ns)
+        self._late_views.decided(part, record)
         return Decision(
-            record=record_of(part, view, dated, finding, now_ns),
+            record=record,
             window_start_ns=start_ns,
             window_end_ns=end_ns,
             verdict=view.verdict,
             shown=view.announcement.part_id,
-            views=views,
+            seen=tuple(part.in_order()),
         )
 
     def _is_decided(self, part_id: str) -> bool:

@@ -3,8 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from line_inspector.messages import FrameReady, Result, SlotRef, Verdict
-from line_inspector.part_record import PartRecord
+from line_inspector.messages import FrameReady, SlotRef
 
 REMEMBERED_SLOTS = 4096
 
@@ -21,25 +20,6 @@ class Slots:
         if len(self._slots) > REMEMBERED_SLOTS:
             self._slots.popitem(last=False)
 
-    def take(self, views: Iterable[str], shown: str) -> SlotRef | None:
-        """Forgets the slots of a decided part's views; that of the one that is shown, if a picture of it was taken."""
-        return {part_id: self._slots.pop(part_id, None) for part_id in views}.get(shown)
-
-
-def result_of(record: PartRecord, verdict: Verdict | None, slot: SlotRef | None) -> Result:
-    """What operators are told of a decided part."""
-    return Result(
-        part_id=record.part_id,
-        camera=record.camera,
-        accepted=record.accepted,
-        reason=record.reason,
-        score=record.score,
-        threshold=record.threshold,
-        pixel_threshold=verdict.pixel_threshold if verdict else None,
-        model_version=record.model_version,
-        slot=slot,
-        heat=verdict.heat if verdict else b"",
-        trigger_wall_ns=record.trigger_wall_ns,
-        trigger_ns=record.trigger_ns,
-        decided_ns=record.decided_ns,
-    )
+    def take(self, views: Iterable[str]) -> dict[str, SlotRef]:
+        """The slots of a decided part's views of which a picture was taken, by their ids; forgets them."""
+        return {part_id: self._slots.pop(part_id) for part_id in views if part_id in self._slots}

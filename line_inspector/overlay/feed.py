@@ -83,7 +83,7 @@ class Feed:
         if not result.slot:
             return NO_PICTURE
         try:
-            frame = self._ring.copy(result.slot, result.part_id)
+            frame = self._ring.copy(result.slot, result.view_id)
         except TornFrame:
             self.missed += 1
             return NO_PICTURE

@@ -60,8 +60,9 @@ class State:
         if seat.last_ns:
             seat.spacings_ns.append(max(0, result.decided_ns - seat.last_ns))
         seat.last_ns, seat.reason = result.decided_ns, result.reason
-        seat.uninspected = 0 if result.reason in INSPECTED else seat.uninspected + 1
-        self._latencies_ns.append(result.decided_ns - result.trigger_ns)
+        seat.uninspected = 0 if _inspected(result) else seat.uninspected + 1
+        if result.leads:
+            self._latencies_ns.append(result.decided_ns - result.trigger_ns)
         self._model = result.model_version or self._model
         return True
 
@@ -76,8 +77,8 @@ class State:
         self.list_reject(result, picture)
 
     def list_reject(self, result: Result, picture: str = NO_PICTURE) -> None:
-        """Puts a rejected part at the head of the strip."""
-        if not result.accepted:
+        """Puts a rejected part at the head of the strip; once, however many cameras have seen it."""
+        if result.leads and not result.accepted:
             self._rejects.appendleft(part_view(result, picture))
 
     def view(self, now_ns: int) -> LineView:
@@ -182,6 +183,13 @@ class State:
         return f"Not current: as of {age_in_words(self.liveness.silence_ns('decision', now_ns))} ago"
 
 
+def _inspected(result: Result) -> bool:
+    """Whether a model has looked at this camera's picture; the reason of the part may be another camera's."""
+    if result.decided_by == result.camera:
+        return result.reason in INSPECTED
+    return result.score is not None
+
+
 def _best(lives: Iterable[Life]) -> Life:
     return min(lives, key=list(Life).index)
 
@@ -208,7 +216,7 @@ def part_view(result: Result, picture: str) -> PartView:
         part_id=result.part_id,
         camera=result.camera,
         verdict="ACCEPT" if result.accepted else "REJECT",
-        reason=reason_in_words(result.reason),
+        reason=_reason(result),
         score=_score(result),
         score_share=_score_share(result),
         picture=picture,
@@ -216,6 +224,11 @@ def part_view(result: Result, picture: str) -> PartView:
         latency=f"{(result.decided_ns - result.trigger_ns) / 1e6:.0f} ms",
         model=result.model_version or UNKNOWN,
     )
+
+
+def _reason(result: Result) -> str:
+    words = reason_in_words(result.reason)
+    return words if result.decided_by == result.camera else f"{words} by camera {result.decided_by}"
 
 
 def _score(result: Result) -> str:

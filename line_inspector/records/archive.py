@@ -31,7 +31,7 @@ HEAT_SUFFIX = ".heat.png"
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,119}")
 
-Offer = tuple[PartRecord, SlotRef, bytes]
+Offer = tuple[PartRecord, SlotRef, bytes, str]
 
 
 class Archive:
@@ -57,12 +57,15 @@ class Archive:
         self._thread = threading.Thread(target=self._run, name="archive", daemon=True)
         self._thread.start()
 
-    def offer(self, record: PartRecord, slot: SlotRef | None, heat: bytes) -> None:
-        """Takes the part's image if it is to be kept. `heat` is a Verdict's heat map, or empty without one."""
+    def offer(self, record: PartRecord, slot: SlotRef | None, heat: bytes, view_id: str) -> None:
+        """Takes the part's image if it is to be kept. `heat` is a Verdict's heat map, or empty without one.
+
+        `view_id` is the id under which the frame lies in the ring: of several cameras, that of the view that decided.
+        """
         if slot is None or (record.accepted and not in_sample(record.part_id, self._accept_sample)):
             return
         try:
-            self._offers.put_nowait((record, slot, heat))
+            self._offers.put_nowait((record, slot, heat, view_id))
         except queue.Full:
             self.skipped += 1
 
@@ -86,10 +89,10 @@ class Archive:
         self._remove_leftovers()
         while not (self._stopping.is_set() and self._offers.empty()):
             try:
-                record, slot, heat = self._offers.get(timeout=0.1)
+                offered = self._offers.get(timeout=0.1)
             except queue.Empty:
                 continue
-            self._keep(record, slot, heat)
+            self._keep(*offered)
 
     def _remove_leftovers(self) -> None:
         try:
@@ -98,14 +101,14 @@ class Archive:
         except OSError as e:
             self._outage.begin(e.strerror)
 
-    def _keep(self, record: PartRecord, slot: SlotRef, heat: bytes) -> None:
+    def _keep(self, record: PartRecord, slot: SlotRef, heat: bytes, view_id: str) -> None:
         shortage = self._room.shortage(time.monotonic_ns())
         if shortage:
             self.held_back += 1
             self._outage.begin(f"{shortage}, the limit is records.archive_min_free_mb")
             return
         try:
-            frame = self._ring.copy(slot, record.part_id)
+            frame = self._ring.copy(slot, view_id)
         except TornFrame:
             self.torn += 1
             return

@@ -1,11 +1,13 @@
 """The ledger's writing end: a thread that commits decided parts in groups, whatever the database does.
 
-Submitting never waits. While the database is locked, full or gone, rows stay in memory (about a kilobyte each; the
-journal holds them too) and are tried again; the log has one line per outage.
+Submitting never waits. While the database is locked, full or gone, rows of parts stay in memory (about a kilobyte each;
+the journal holds them too) and are tried again; the log has one line per outage. Alarms, challenges and other changes
+are in no journal: they go through the spool, whatever the database does.
 """
 
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,8 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from line_inspector.challenge_record import ChallengeRecord
 from line_inspector.errors import InputError
 from line_inspector.part_record import PartRecord
-from line_inspector.records.audit import Change, append_changes, append_settings, who
-from line_inspector.records.change_spool import ChangeSpool
+from line_inspector.records.audit import Change, append_changes, append_settings
+from line_inspector.records.change_spool import ChangeSpool, Spooled
 from line_inspector.records.database import (
     Rows,
     Vanished,
@@ -31,6 +33,7 @@ from line_inspector.records.database import (
 )
 from line_inspector.records.outage import Outage
 from line_inspector.records.schema import row_of
+from line_inspector.records.spooler import Spooler
 
 GROUP_S = 0.02
 GROUP_ROWS = 25  # few enough that this thread never keeps the interpreter from deciding for more than about 1 ms
@@ -61,7 +64,11 @@ class LineSettings:
     values: Mapping[str, object]
 
 
-Row = PartRecord | ArchivedImage | LineSettings | Change | ChallengeRecord
+class SpoolGrown:
+    """Nothing to commit, but something waits in the spool."""
+
+
+Row = PartRecord | ArchivedImage | LineSettings | Spooled | SpoolGrown
 
 
 @dataclass
@@ -94,8 +101,8 @@ class LedgerWriter:
     """Writes to the database at `url`. Raises InputError at once when that is not, and cannot become, a ledger.
 
     A database that cannot be reached, or does not answer within FIRST_LOOK_S, may become one. `submit` and `committed`
-    are for one thread, `submit_image` for any. `spool` is where commands leave changes while the database is down; they
-    go into the audit table from there.
+    are for one thread, `submit_image` for any. `spool` is where commands leave changes, and a thread of ours alarms and
+    challenges; they go into their tables from there. Without one, and while it cannot be written, those wait in memory.
     """
 
     def __init__(self, url: str, spool: Path | None = None) -> None:
@@ -117,6 +124,7 @@ class LedgerWriter:
         self._looked.wait(FIRST_LOOK_S)
         if self._refusal:
             raise self._refusal
+        self._spooler = Spooler(self._spool, self._spool_has_grown, self._submit_unspooled) if self._spool else None
 
     def submit(self, record: PartRecord) -> None:
         """Hands the record to the thread. A part that the ledger already has is left as it is, and reported again."""
@@ -132,12 +140,12 @@ class LedgerWriter:
         self._waiting.put(LineSettings(settings))
 
     def submit_change(self, change: Change) -> None:
-        """Puts a change on record, such as an alarm; while the database is down it waits in memory."""
-        self._waiting.put(change)
+        """Puts a change on record, such as an alarm; it is in the spool soon, and in the audit table in time."""
+        self._submit_spooled(change)
 
     def submit_challenge(self, record: ChallengeRecord) -> None:
-        """Puts on record how a challenge went; while the database is down it waits in memory."""
-        self._waiting.put(record)
+        """Puts on record how a challenge went, as a change."""
+        self._submit_spooled(record)
 
     def committed(self) -> list[str]:
         """Ids of parts that are safe in the ledger, each submission reported once."""
@@ -148,8 +156,8 @@ class LedgerWriter:
 
     @property
     def alive(self) -> bool:
-        """Whether its thread still writes, or waits for the database."""
-        return self._thread.is_alive()
+        """Whether its threads still write, or wait for the database."""
+        return self._thread.is_alive() and (self._spooler is None or self._spooler.alive)
 
     @property
     def down(self) -> bool:
@@ -163,28 +171,42 @@ class LedgerWriter:
 
     def close(self, timeout_s: float) -> bool:
         """Commits what waits and ends the thread; False when the database did not take everything in time."""
+        end_s = time.monotonic() + timeout_s
+        spooled = self._spooler.close(timeout_s) if self._spooler else True
         self._closing.set()
         self._waiting.put(None)
-        self._thread.join(timeout_s)
-        all_written = not self._thread.is_alive()
+        self._thread.join(max(0.0, end_s - time.monotonic()))
+        all_written = spooled and not self._thread.is_alive()
         self._abandoned.set()
         if not all_written:
-            self._keep_changes()
+            self._keep_unspooled()
         return all_written
 
-    def _keep_changes(self) -> None:
-        """Leaves alarms, challenges and other changes in the spool; parts are in the journal, and announced again."""
+    def _keep_unspooled(self) -> None:
+        """Leaves in the spool what it could not take before; parts are in the journal, and announced again."""
         rows = list(self._trying)
         while not self._waiting.empty():
             with suppress(queue.Empty):
                 row = self._waiting.get_nowait()
                 rows += [row] if row else []
-        try:
-            for row in rows:
-                if self._spool and isinstance(row, (Change, ChallengeRecord)):
-                    self._spool.add(row if isinstance(row, Change) else told_of(row))
-        except OSError as e:
-            self._outage.begin(e.strerror)
+        unspooled = [row for row in rows if isinstance(row, (Change, ChallengeRecord))]
+        if self._spool and unspooled:
+            try:
+                self._spool.add(*unspooled)
+            except OSError as e:
+                self._outage.begin(e.strerror)
+
+    def _submit_spooled(self, one: Spooled) -> None:
+        if self._spooler:
+            self._spooler.put(one)
+        else:
+            self._submit_unspooled(one)
+
+    def _submit_unspooled(self, one: Spooled) -> None:
+        self._waiting.put(one)
+
+    def _spool_has_grown(self) -> None:
+        self._waiting.put(SpoolGrown())
 
     def _look(self) -> InputError | None:
         """Opens the database for the first time; why it never can be a ledger."""
@@ -257,12 +279,3 @@ class LedgerWriter:
         if self._spool:
             with suppress(SQLAlchemyError, OSError, InputError, Vanished):  # parts come first; it is tried again
                 self._spool.drain(self._database)
-
-
-def told_of(challenge: ChallengeRecord) -> Change:
-    """The challenge as a change, for the audit table: where its own table could not be reached before the end."""
-    outcome = f"{challenge.outcome}: {challenge.reason} {challenge.detail}".strip()
-    told = f"{outcome}, score {challenge.score}, threshold {challenge.threshold}, model {challenge.model_version}"
-    subject = f"{challenge.camera} {challenge.frame}"
-    key = challenge.part_id
-    return Change(key, challenge.decided_wall_ns, who(), "challenge", subject, challenge.cause, told)

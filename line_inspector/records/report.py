@@ -37,8 +37,9 @@ class Report:
     """`by_reason` counts rejected parts; `latency_ms` holds the hops of HOPS that any part made.
 
     `balanced`: triggers = accepted + rejected, each counted by itself, every rejected part has its reason, and none is
-    accepted for another reason than good. `missing_numbers` are numbers between the first and the last of a run of
-    numbered parts, `<run>-<number>`, that no row has. `late_decisions` stood only after their deadline;
+    accepted for another reason than good. A view that came after its part was decided is in `late_views` and in no
+    other count. `missing_numbers` are numbers between the first and the last of a run of numbered parts,
+    `<run>-<number>`, that no row has. `late_decisions` stood only after their deadline;
     `first_wall_ns` and `last_wall_ns` are triggers, Unix time.
     """
 
@@ -48,6 +49,7 @@ class Report:
     balanced: bool
     missing_numbers: int
     by_reason: dict[str, int]
+    late_views: int
     late_decisions: int
     first_wall_ns: int | None
     last_wall_ns: int | None
@@ -79,13 +81,17 @@ def report(records: Iterable[PartRecord]) -> Report:
     reasons: Counter[str] = Counter()
     hops = {name: array("q") for name in HOPS}  # 8 bytes a part and hop: a ledger holds many months
     numbering = Numbering()
-    triggers = accepted = rejected = late = misnamed = 0
+    triggers = accepted = rejected = late = late_views = misnamed = 0
     first_wall_ns: int | None = None
     last_wall_ns: int | None = None
     for record in records:
         views = views_of(record)
         for part_id in [view.part_id for view in views] or [record.part_id]:
             numbering.saw(part_id)
+        if record.reason is Reason.LATE_VIEW:
+            late_views += 1
+            misnamed += record.accepted
+            continue
         accepted += record.accepted
         misnamed += record.accepted is not (record.reason is Reason.GOOD)
         late += record.decided_ns > record.deadline_ns
@@ -109,6 +115,7 @@ def report(records: Iterable[PartRecord]) -> Report:
         balanced=triggers == accepted + rejected == accepted + reasons.total() and not misnamed,
         missing_numbers=numbering.missing,
         by_reason=dict(reasons.most_common()),
+        late_views=late_views,
         late_decisions=late,
         first_wall_ns=first_wall_ns,
         last_wall_ns=last_wall_ns,

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from line_inspector.part_record import PartRecord
+from line_inspector.part_record import PartRecord, Reason
 
 MOST_SPANS = 48
 MINUTE_NS = 60_000_000_000
@@ -44,6 +44,8 @@ def timeline(records: Iterable[PartRecord], width_ns: int) -> list[Span]:
     """The spans from the first part to the last, oldest first; spans without a part are there, too."""
     spans: dict[int, Span] = {}
     for record in records:
+        if record.reason is Reason.LATE_VIEW:  # of a part that counts already
+            continue
         begin_wall_ns = record.trigger_wall_ns // width_ns * width_ns
         spans.setdefault(begin_wall_ns, Span(begin_wall_ns)).add(record)
     if not spans:

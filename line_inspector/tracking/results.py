@@ -53,6 +53,12 @@ TRIGGER_RESULTS = (
         (Reason.VIEW_MISSING,),
     ),
     TriggerResult(
+        "late at one of several cameras",
+        "announced after its part was decided without it",
+        "the part stays rejected; the view has a row, but is no part: it counts neither as trigger nor as reject",
+        (Reason.LATE_VIEW,),
+    ),
+    TriggerResult(
         "not known to be alone",
         "its camera began to look just before it, or has not told in time that no other part follows",
         "the part is rejected",

@@ -7,7 +7,7 @@ The format is that of pyzmq's own certificates, so other ZeroMQ programs can rea
 import contextlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,11 @@ import zmq
 import zmq.auth
 
 from line_inspector.errors import InputError
+from line_inspector.file_lock import held_lock
 
 PUBLIC, SECRET = ".key", ".key_secret"
 KEY_LENGTH = 40  # Z85 of 32 bytes
+LOCK = ".keys.lock"
 REMEDY = "Make keys with `line-inspector keys new`"
 
 
@@ -27,6 +29,24 @@ class KeyPair:
 
     public: bytes
     secret: bytes
+
+
+@contextlib.contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Makes the folder, if need be, and keeps every other program that makes keys out of it meanwhile.
+
+    Raises InputError where one is at work already, or nothing can be written.
+    """
+    with contextlib.ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            held.enter_context(held_lock(folder / LOCK, wait=False))
+        except BlockingIOError as e:
+            raise InputError("somebody else is making keys here right now", str(folder), "See what it has made") from e
+        except OSError as e:
+            raise InputError(f"no keys can be written here ({e.strerror})", str(folder), "Take another folder") from e
+        held.callback((folder / LOCK).unlink, missing_ok=True)
+        yield
 
 
 def write_key_pair(folder: Path, name: str, *, replace: bool = False) -> None:

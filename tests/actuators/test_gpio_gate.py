@@ -2,21 +2,25 @@
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import gpiod
 import pytest
-from gpiod.line import Direction, Value
+from gpiod.line import Clock, Direction, Edge, Value
 
 from line_inspector.actuators import build_gate
+from line_inspector.actuators.gate import BinReading
 from line_inspector.actuators.gpio import GpioGate
+from line_inspector.alarms.book import AlarmBook
+from line_inspector.alarms.watch import Conditions, LineWatch
 from line_inspector.bus import Bus
-from line_inspector.config import GpioGateSettings
+from line_inspector.config import AlarmSettings, GpioGateSettings
 from line_inspector.errors import InputError
 
 MS = 1_000_000
-TOP, SIDE, BEAT = 17, 18, 27
+TOP, SIDE, BEAT, STOP, BIN, FULL = 17, 18, 27, 22, 23, 24
 
 
 class FakeRequest:
@@ -29,6 +33,8 @@ class FakeRequest:
             line: value for key, value in config.items() for line in (key if type(key) is tuple else (key,))
         }
         self.active = {line: value.output_value is Value.ACTIVE for line, value in self.settings.items()}
+        self.pulses: list[gpiod.EdgeEvent] = []
+        self.fault: OSError | None = None
 
     def __bool__(self) -> bool:
         return not self.released
@@ -42,6 +48,24 @@ class FakeRequest:
     def release(self) -> None:
         self.released = True
 
+    def wait_edge_events(self, timeout: float) -> bool:
+        assert timeout == 0 and not self.released
+        if self.fault:
+            raise self.fault
+        return bool(self.pulses)
+
+    def read_edge_events(self) -> list[gpiod.EdgeEvent]:
+        taken, self.pulses = self.pulses[:16], self.pulses[16:]
+        return taken
+
+    def get_value(self, line: int) -> Value:
+        assert self.settings[line].direction is Direction.INPUT
+        return Value.ACTIVE if self.active[line] else Value.INACTIVE
+
+    def pulse(self, number: int, at_ns: int) -> None:
+        kind = gpiod.EdgeEvent.Type.RISING_EDGE.value
+        self.pulses.append(gpiod.EdgeEvent(kind, at_ns, BIN, global_seqno=number, line_seqno=number))
+
     def edges(self, line: int) -> list[tuple[int, bool]]:
         return [(at_ns, active) for at_ns, changed, active in self.changes if changed == line]
 
@@ -51,6 +75,7 @@ class FakeChip:
 
     def __init__(self) -> None:
         self.request: FakeRequest | None = None
+        self.inputs: FakeRequest | None = None
         self.closed = False
 
     def __enter__(self) -> "FakeChip":
@@ -59,10 +84,17 @@ class FakeChip:
     def __exit__(self, *_: object) -> None:
         self.closed = True
 
-    def request_lines(self, config: dict[Any, gpiod.LineSettings], consumer: str) -> FakeRequest:
+    def request_lines(
+        self, config: dict[Any, gpiod.LineSettings], consumer: str, event_buffer_size: int | None = None
+    ) -> FakeRequest:
         assert consumer == "line-inspector"
-        self.request = FakeRequest(config)
-        return self.request
+        made = FakeRequest(config)
+        if any(value.direction is Direction.INPUT for value in made.settings.values()):
+            assert event_buffer_size
+            self.inputs = made
+        else:
+            self.request = made
+        return made
 
 
 def gpio_settings(**changes: Any) -> GpioGateSettings:
@@ -241,3 +273,88 @@ def test_windows_that_are_taken_back_close_at_once(gate_and_lines: tuple[GpioGat
     gate.recall()
     keep_beating(gate, 0.3)
     assert not lines.active[TOP] and not any(active for _, active in lines.edges(SIDE))
+
+
+@pytest.mark.parametrize("active_low", [False, True])
+def test_the_stop_line_is_active_while_a_stop_is_asked_for(active_low: bool) -> None:
+    chip = FakeChip()
+    gate = GpioGate(gpio_settings(stop_line=STOP, active_low=active_low), lambda path: chip)  # type: ignore[arg-type, return-value]
+    lines = chip.request
+    assert lines and lines.settings[STOP].direction is Direction.OUTPUT
+    assert lines.settings[STOP].active_low is active_low and not lines.active[STOP]
+    for asked in (False, True, False, True):
+        end_s = time.monotonic() + 5
+        while lines.active[STOP] is not asked or not lines.changes:
+            assert time.monotonic() < end_s
+            gate.beat(time.monotonic_ns(), prepared=True, stop_requested=asked)
+            time.sleep(0.005)
+    gate.safe()
+    assert not lines.active[STOP]
+    levels = [active for _, active in lines.edges(STOP)]
+    assert levels[-4:] == [True, False, True, False]
+
+
+def with_bin(**changes: Any) -> tuple[GpioGate, FakeRequest]:
+    chip = FakeChip()
+    settings = gpio_settings(bin_line=BIN, bin_full_line=FULL, **changes)
+    gate = GpioGate(settings, lambda path: chip)  # type: ignore[arg-type, return-value]
+    assert chip.inputs and chip.request and set(chip.request.settings) == {TOP, SIDE, BEAT}
+    return gate, chip.inputs
+
+
+def test_the_lines_of_the_bin_are_inputs_and_pulses_carry_the_clock_that_we_decide_by() -> None:
+    gate, lines = with_bin(bin_active_low=True, bin_debounce_ms=3)
+    gate.safe()
+    assert set(lines.settings) == {BIN, FULL}
+    assert all(one.direction is Direction.INPUT and one.active_low for one in lines.settings.values())
+    pulses = lines.settings[BIN]
+    assert (pulses.edge_detection, pulses.event_clock) == (Edge.RISING, Clock.MONOTONIC)
+    assert pulses.debounce_period == timedelta(milliseconds=3)
+
+
+def test_pulses_are_counted_also_those_that_the_kernel_had_no_room_for() -> None:
+    gate, lines = with_bin()
+    first = gate.bin_reading
+    assert first and (first.count, first.full) == (0, False)
+    for number in range(1, 41):
+        lines.pulse(number, number * MS)
+    gate.beat(time.monotonic_ns(), prepared=True)
+    assert gate.bin_reading == BinReading(first.run, 40, 40 * MS, False)
+    lines.pulse(2**16 + 5, 90 * MS)
+    lines.active[FULL] = True
+    keep_beating(gate, 0.2)
+    assert gate.bin_reading == BinReading(first.run, 5, 90 * MS, True)
+    gate.safe()
+
+
+def test_a_reject_that_is_seen_falling_on_the_line_is_confirmed_and_another_is_an_alarm() -> None:
+    gate, lines = with_bin()
+    book = AlarmBook()
+    watch = LineWatch(AlarmSettings(bin_sensor=True, bin_tolerance_ms=50), [("top",)], book)
+
+    def look() -> set[str]:
+        now_ns = time.monotonic_ns()
+        gate.beat(now_ns, prepared=True, stop_requested=book.stop_requested)
+        watch.look(Conditions(False, False, False, False, False, gate.bin_reading), now_ns, 0)
+        return {one.alarm.name for one in book.standing}
+
+    look()
+    watch.expect_reject("seen", time.monotonic_ns())
+    lines.pulse(1, time.monotonic_ns())
+    keep_beating(gate, 0.1)
+    assert look() == set()
+    watch.expect_reject("lost", time.monotonic_ns())
+    time.sleep(0.1)
+    assert look() == {"reject_unconfirmed"} and "lost" in book.standing[0].detail
+    lines.active[FULL] = True
+    keep_beating(gate, 0.1)
+    assert look() == {"reject_unconfirmed", "bin_full"}
+    gate.safe()
+
+
+def test_lines_of_the_bin_that_cannot_be_read_any_more_end_the_gate() -> None:
+    gate, lines = with_bin()
+    lines.fault = OSError(19, "No such device")
+    keep_beating(gate, 0.1)
+    assert not gate.alive and gate.bin_reading is None
+    gate.safe()

@@ -76,7 +76,8 @@ class PlayedLine:
         self._heartbeats = bus.subscriber(HEARTBEAT, Heartbeat)
         self._alarms = bus.subscriber(ALARMS, AlarmsStanding)
         self._operator = bus.sender(ACKNOWLEDGEMENTS)
-        self._challenges = bus.receiver(CHALLENGES, ChallengeRequest, "top")
+        self.camera = "top"
+        self._challenges = bus.receiver(CHALLENGES, ChallengeRequest, self.camera)
         self.challenge_score: float | None = 0.9
         self.challenge_fault: Reason | None = None
         self.challenged: list[str] = []
@@ -102,6 +103,20 @@ class PlayedLine:
         """kill -9, and a new process."""
         self.decision.kill()
         self.decision.wait()
+        self.start()
+
+    def rename_camera(self, name: str) -> None:
+        """The camera gets another name in the line file, and the line is started again."""
+        self.stop()
+        document = yaml.safe_load(self.path.read_text())
+        document["cameras"] = {name: document["cameras"][self.camera]}
+        if "challenge" in document:
+            folder = self.line.known_defects_dir(self.camera)
+            folder.rename(folder.with_name(name))
+        self.path.write_text(yaml.safe_dump(document))
+        self.line, self.camera = read_line_file(self.path), name
+        self._challenges.close()
+        self._challenges = Bus(self.line.sockets_dir).receiver(CHALLENGES, ChallengeRequest, name)
         self.start()
 
     def turn(self) -> None:
@@ -145,7 +160,7 @@ class PlayedLine:
         while time.monotonic_ns() < self._last_part_ns + GAP_NS:
             self.turn()
         self._number += 1
-        part_id = f"top-{time.time_ns():x}-{self._number:06d}"
+        part_id = f"{self.camera}-{time.time_ns():x}-{self._number:06d}"
         self._last_part_ns = time.monotonic_ns()
         self._announce(part_id, self._last_part_ns)
         self._answer(part_id, score, reason)
@@ -156,11 +171,11 @@ class PlayedLine:
             part_id,
             Announcement(
                 part_id=part_id,
-                camera="top",
+                camera=self.camera,
                 trigger_ns=now_ns,
                 trigger_wall_ns=time.time_ns(),
-                deadline_ns=now_ns + self.line.deadline_ns("top"),
-                gate_ns=now_ns + self.line.travel_ns("top"),
+                deadline_ns=now_ns + self.line.deadline_ns(self.camera),
+                gate_ns=now_ns + self.line.travel_ns(self.camera),
                 free_from_ns=now_ns - GAP_NS,
                 free_until_ns=now_ns + GAP_NS,
                 followed=True,
@@ -169,9 +184,9 @@ class PlayedLine:
 
     def _answer(self, part_id: str, score: float | None, reason: Reason | None) -> None:
         if reason:
-            self._faults.send(Fault(part_id=part_id, camera="top", reason=reason, detail=""))
+            self._faults.send(Fault(part_id=part_id, camera=self.camera, reason=reason, detail=""))
         elif score is not None:
-            self._verdicts.send(verdict(part_id, score, self.version))
+            self._verdicts.send(verdict(part_id, self.camera, score, self.version))
 
     def parts(self, count: int, score: float | None = 0.1, reason: Reason | None = None) -> list[str]:
         return [self.part(score, reason) for _ in range(count)]
@@ -220,11 +235,11 @@ class PlayedLine:
             end.close()
 
 
-def verdict(part_id: str, score: float, version: str = "v1") -> Verdict:
+def verdict(part_id: str, camera: str, score: float, version: str = "v1") -> Verdict:
     now_ns = time.monotonic_ns()
     return Verdict(
         part_id=part_id,
-        camera="top",
+        camera=camera,
         slot=SlotRef(ring="none", slot=0, generation=2),
         score=score,
         threshold=0.5,

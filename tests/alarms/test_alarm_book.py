@@ -10,6 +10,7 @@ from line_inspector.alarms.table import (
     BIN_FULL,
     CHALLENGE_MISSED,
     REJECT_UNCONFIRMED,
+    REJECTS_IN_ROW,
     WORKER_SLOW,
     Alarm,
     Effect,
@@ -18,6 +19,7 @@ from line_inspector.alarms.watch import restored
 
 CAMERAS = ("top", "side")
 SUBJECTS = ("", *CAMERAS)
+CHALLENGED = ("top",)
 
 
 class BookMachine(RuleBasedStateMachine):
@@ -56,15 +58,13 @@ class BookMachine(RuleBasedStateMachine):
 
     @rule()
     def decision_is_restarted(self) -> None:
-        """Only what waits for a person goes on; a missed challenge is still present, other causes are seen anew."""
+        """Causes are seen anew, but for those of a stop. Where no challenge can pass a person ends a miss, again."""
+        self.raised = {key for key in self.expected if key[0].latching or key[0].effect is Effect.ACCEPTS_STOP}
         self.book.take_events()
-        missed = {key for key in self.expected if key[0] is CHALLENGE_MISSED}
-        latched = {key for key in self.expected if key[0].latching}
-        self.book = AlarmBook(restored(self.book.standing, CAMERAS, challenged=True))
-        self.present = {key: key in missed and self.present[key] for key in latched}
-        self.raised = latched
-        for key in latched - self.unseen - {key for key, present in self.present.items() if present}:
-            self.book.signal(*key, False, self.wall_ns)  # acknowledged, and its cause is not seen any more
+        self.book = AlarmBook(restored(self.book.standing, CHALLENGED), self.wall_ns)
+        stops = {key for key, present in self.present.items() if present and key[0].effect is Effect.ACCEPTS_STOP}
+        self.unseen |= {key for key in stops if key[0].latching and key[1] not in CHALLENGED}
+        self.present = {key: True for key in stops if key[1] in CHALLENGED}
 
     @invariant()
     def what_stands_is_as_expected(self) -> None:
@@ -87,6 +87,15 @@ class BookMachine(RuleBasedStateMachine):
 
 BookMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestBook = BookMachine.TestCase
+
+
+def test_what_was_acknowledged_before_a_restart_is_over_when_its_cause_is_not_seen_any_more() -> None:
+    book = AlarmBook()
+    book.signal(REJECTS_IN_ROW, "top", True, 1)
+    assert book.acknowledge("rejects_in_row", "top", "Ann", 2)
+    assert [one.alarm for one in book.standing] == [REJECTS_IN_ROW]
+    after = AlarmBook(restored(book.standing, CHALLENGED), 3)
+    assert not after.standing and [event.happening for event in after.take_events()] == [Happening.CLEARED]
 
 
 def test_a_latching_alarm_needs_both_its_end_and_a_person() -> None:

@@ -103,6 +103,24 @@ def test_a_ledger_and_a_journal_that_take_nothing(line: PlayedLine) -> None:
     assert raised[0] == "ledger_down" and set(raised) == {"ledger_down", "journal_down"}
 
 
+def test_what_was_raised_while_the_ledger_was_down_is_on_record_although_decision_was_killed(line: PlayedLine) -> None:
+    line.part()
+    line.run(0.3)
+    with closing(sqlite3.connect(line.line.data_dir / "ledger.sqlite", isolation_level=None)) as locked:
+        locked.execute("BEGIN EXCLUSIVE")
+        line.part()
+        line.until(lambda: line.names() == {"ledger_down"})
+        line.parts(4, score=0.9)
+        line.until(lambda: line.names() == {"ledger_down", "rejects_in_row"})
+        line.run(0.5)
+        line.decision.kill()
+        line.decision.wait()
+    line.start()
+    line.stop()
+    happened = [(action, subject) for action, subject, _ in line.audited()]
+    assert happened == [("alarm.raise", "ledger_down"), ("alarm.raise", "rejects_in_row top")]
+
+
 def test_a_reject_that_is_not_seen_in_the_bin_and_a_bin_that_is_full(tmp_path: Path) -> None:
     line = PlayedLine(tmp_path, alarms={"bin_sensor": True, "rejects_in_row": 100})
     try:

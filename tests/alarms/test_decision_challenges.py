@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from pictures import save_picture
@@ -60,14 +61,23 @@ def test_a_model_that_accepts_everything_accepts_nothing_after_its_challenge(lin
     assert verify(line.line.ledger_url, line.line.archive_dir).faults == []
 
 
-def test_a_restart_does_not_let_an_easier_defect_stand_for_the_one_that_was_missed(tmp_path: Path, draw_frame) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize(
+    ("score", "fault", "alarm"), [(0.1, None, "challenge_missed"), (0.9, Reason.TORN_FRAME, "challenge_unanswered")]
+)
+def test_a_restart_does_not_let_an_easier_defect_stand_for_the_one_that_did_not_pass(
+    tmp_path: Path,
+    draw_frame,  # type: ignore[no-untyped-def]
+    score: float,
+    fault: Reason | None,
+    alarm: str,
+) -> None:
     for number, name in enumerate(("easy.png", "hard, score 1.png")):
         save_picture(tmp_path / "known" / "disc" / "top" / name, draw_frame(number))
     line = PlayedLine(tmp_path, challenge={"frames": "known", "every_min": 0.05, "retry_s": 0.5})
     try:
         line.until(lambda: len(line.challenged) == 1)
-        line.challenge_score = 0.1
-        line.until(lambda: line.names() == {"challenge_missed"})
+        line.challenge_score, line.challenge_fault = score, fault
+        line.until(lambda: line.names() == {alarm})
         assert set(line.challenged[1:]) == {"hard, score 1.png"}
         line.takes_challenges = False
         line.restart()
@@ -77,6 +87,33 @@ def test_a_restart_does_not_let_an_easier_defect_stand_for_the_one_that_was_miss
         assert line.challenged[asked] == "hard, score 1.png"
     finally:
         line.close()
+
+
+@pytest.mark.parametrize("acknowledged_before", [False, True])
+def test_the_miss_of_a_camera_under_its_old_name_stops_accepting_until_somebody_has_seen_it(
+    line: PlayedLine, acknowledged_before: bool
+) -> None:
+    line.challenge_score = 0.1
+    line.until(lambda: line.names() == {"challenge_missed"})
+    if acknowledged_before:  # while its cause lasted, and a challenge was to show that it is gone
+        line.acknowledge("challenge_missed", "top")
+        line.until(lambda: line.shown and line.shown.alarms[0].acknowledged)
+    line.rename_camera("upper")
+    assert line.names() == {"challenge_missed"} and line.shown and line.shown.alarms[0].subject == "top"
+    line.challenge_score = 0.9
+    line.until(lambda: len(line.challenged) >= 2)
+    line.part()
+    line.run(0.3)
+    assert line.accepted == set() and line.stop_requested, "the challenges of another camera set nothing going"
+    line.acknowledge("challenge_missed", "top", "Berta")
+    line.until(lambda: line.names() == set())
+    good = line.part()
+    line.until(lambda: good in line.accepted)
+    line.stop()
+    assert line.audited()[-2:] == [
+        ("alarm.acknowledge", "challenge_missed top", "Berta"),
+        ("alarm.clear", "challenge_missed top", ANY),
+    ]
 
 
 def test_one_that_passes_is_on_record_and_the_report_counts_it(line: PlayedLine) -> None:
@@ -110,6 +147,24 @@ def test_one_that_is_not_answered_stops_accepting_until_the_repetition_passes(li
     line.until(lambda: line.names() == set())
     good = line.part()
     line.until(lambda: good in line.accepted)
+
+
+def test_a_restart_does_not_answer_the_one_that_was_not_answered(line: PlayedLine) -> None:
+    line.challenge_fault = Reason.TORN_FRAME
+    line.until(lambda: line.names() == {"challenge_unanswered"})
+    line.takes_challenges = False
+    line.restart()
+    assert line.names() == {"challenge_unanswered"}
+    stopped = line.part()
+    line.run(0.3)
+    assert line.accepted == set() and line.stop_requested
+    line.takes_challenges, line.challenge_fault = True, None
+    line.until(lambda: line.names() == set())
+    good = line.part()
+    line.until(lambda: good in line.accepted)
+    line.stop()
+    rows = {row.part_id: row.reason for row in read_parts(line.line.ledger_url)}
+    assert rows == {stopped: Reason.ACCEPTS_STOPPED, good: Reason.GOOD}
 
 
 @pytest.mark.slow

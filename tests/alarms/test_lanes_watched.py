@@ -106,9 +106,10 @@ def test_rejects_of_one_part_count_once_whichever_camera_names_it(line: Watched)
     assert line.watch.acknowledge("rejects_in_row", "top", "Ann", 0)
 
 
-def test_a_double_trigger_is_no_part_for_any_alarm(line: Watched) -> None:
+def test_a_double_trigger_or_a_late_view_is_no_part_for_any_alarm(line: Watched) -> None:
     doubles = [part(("end", Reason.DOUBLE_TRIGGER), number=n) for n in range(1, 9)]
     doubles += [part(("side", Reason.DOUBLE_TRIGGER), number=n) for n in range(1, 9)]
+    doubles += [part(("side", Reason.LATE_VIEW), number=n) for n in range(1, 9)]
     line.looks(0)
     assert line.hears(*doubles) == set()
     assert line.looks(FALLEN_NS) == set(), "nothing falls into the bin for it"

@@ -47,7 +47,7 @@ LINE = {
     "data_dir": ".",
     "belt": {"speed_mm_s": 1000},
     "cameras": {
-        "top": {"source": {"kind": "simulated"}, "trigger": {"kind": "line"}, "to_gate_mm": 1000, "max_rate_hz": 100}
+        "top": {"source": {"kind": "simulated"}, "trigger": {"kind": "line"}, "to_gate_mm": 1000, "max_rate_hz": 90}
     },
     "decision": {"gate": {"kind": "simulated", "window_ms": 10}},
     "overlay": {"port": 0},

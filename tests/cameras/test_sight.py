@@ -5,6 +5,8 @@ import pytest
 
 from line_inspector.cameras.renderer import render
 from line_inspector.cameras.sight import Sight
+from line_inspector.part_record import Reason
+from line_inspector.ring import fingerprint
 
 AFTER = 4
 
@@ -19,14 +21,31 @@ def test_frames_of_one_grey_are_blind_after_so_many(grey: int) -> None:
     frames = [np.clip(grey + rng.integers(-1, 2, (480, 640)), 0, 255).astype(np.uint8) for _ in range(6)]
     told = [sight.look(frame) for frame in frames]
     assert [bool(why) for why in told] == [False] * (AFTER - 1) + [True] * 3
-    assert "one grey" in told[-1] and not sight.look(rendered(1))
+    assert told[-1] is not None and "one grey" in told[-1].detail and not sight.look(rendered(1))
 
 
 def test_a_frozen_picture_is_blind_however_good_it_is() -> None:
     sight = Sight(AFTER)
     told = [sight.look(rendered(1)) for _ in range(6)]
     assert [bool(why) for why in told] == [False] * AFTER + [True, True]
-    assert "part before" in told[-1]
+    assert told[-1] is not None and "part before" in told[-1].detail
+
+
+def test_a_camera_that_must_differ_repeats_no_picture_at_all() -> None:
+    sight = Sight(AFTER, must_differ=True)
+    told = [sight.look(rendered(seed)) for seed in (1, 1, 2, 2, 2, 2, 2, 3, 2)]
+    reasons = [unseen.reason if unseen else None for unseen in told]
+    repeated, blind = Reason.REPEATED_FRAME, Reason.CAMERA_BLIND
+    assert reasons == [None, repeated, None, repeated, repeated, repeated, blind, None, None]
+
+
+def test_one_grain_of_noise_anywhere_makes_another_picture() -> None:
+    sight, saturated = Sight(AFTER, must_differ=True), np.zeros((480, 640), np.uint8)
+    saturated[:, 320:] = 255
+    noisy = saturated.copy()
+    noisy[7, 11] += 1  # no row that the fingerprint looks at
+    assert fingerprint(noisy) == fingerprint(saturated)
+    assert not any(sight.look(frame) for frame in (saturated, noisy, saturated, noisy))
 
 
 def test_parts_that_look_alike_are_none_of_it() -> None:

@@ -12,6 +12,7 @@ from pictures import save_picture
 from line_inspector.commands import main
 from line_inspector.line_file import read_line_file
 from line_inspector.ring import PREFIX, SHM
+from line_inspector.tracking.window import Reach, clipped
 
 FRAME_PX = 256
 
@@ -53,10 +54,34 @@ def test_a_line_that_fits_is_told_its_ring(check: Callable[..., tuple[int, str, 
 
 
 def test_more_than_any_machine_has_is_refused_in_one_line(check: Callable[..., tuple[int, str, str]]) -> None:
-    code, out, error = check(cameras=4, max_width_px=16_384, max_height_px=16_384, max_rate_hz=1000)
+    code, out, error = check(cameras=4, max_width_px=16_384, max_height_px=16_384, max_rate_hz=90)
     assert (code, out) == (2, "")
-    assert error.startswith(f"error: {SHM}: the frame rings need 100")
+    assert error.startswith(f"error: {SHM}: the frame rings need 9")
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("gate", "bound_hz", "told"),
+    [
+        ("{window_ms: 80}", 100, "shorter than 10 ms; it allows less than 100 Hz"),
+        ("{window_ms: 4}", 250, "shorter than 4 ms; it allows less than 250 Hz"),
+        ("{kind: modbus, host: plc, window_ms: 28}", 1000 / 28, "shorter than 28 ms; it allows less than 35.71 Hz"),
+    ],
+)
+def test_a_rate_at_which_every_part_would_be_touching_is_refused_with_the_highest_that_is_not(
+    check: Callable[..., tuple[int, str, str]], tmp_path: Path, gate: str, bound_hz: float, told: str
+) -> None:
+    small = {"max_width_px": FRAME_PX, "max_height_px": FRAME_PX}
+    sections = f"decision: {{gate: {gate}}}\n"
+    for rate_hz in (bound_hz, 1.2 * bound_hz):
+        code, out, error = check(sections=sections, max_rate_hz=rate_hz, **small)
+        assert (code, out) == (2, "")
+        assert error.count("\n") == 1 and told in error and "camera c0" in error
+    assert check(sections=sections, max_rate_hz=0.99 * bound_hz, **small)[0] == 0
+    reach = Reach.of(read_line_file(tmp_path / "line.yaml").decision.gate)
+    for rate_hz, has_window in ((bound_hz, False), (0.99 * bound_hz, True)):
+        spacing_ns = int(1e9 / rate_hz)
+        assert clipped(reach, 0, -spacing_ns, spacing_ns).reaches_around([0], reach.least_half_ns) is has_window
 
 
 def test_the_rings_of_all_cameras_count_together(check: Callable[..., tuple[int, str, str]], small_shm: Path) -> None:

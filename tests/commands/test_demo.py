@@ -134,7 +134,7 @@ def test_rings_larger_than_the_shared_memory_are_told_before_anything_is_emptied
     line_file: Path, data_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     camera = yaml.safe_load(line_file.read_text())["cameras"]["top"]
-    change(line_file, cameras={"top": camera | {"max_width_px": 16384, "max_height_px": 16384, "max_rate_hz": 200}})
+    change(line_file, cameras={"top": camera | {"max_width_px": 16384, "max_height_px": 16384, "max_rate_hz": 90}})
     assert "/dev/shm: the frame rings need" in refused(capsys, line_file)
     assert (data_dir / "ledger.sqlite").exists()
 

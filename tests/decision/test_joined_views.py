@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from line_inspector.decision.parts import Decision, PartBook
 from line_inspector.messages import Announcement, Fault, Verdict
-from line_inspector.part_record import Reason, views_of
+from line_inspector.part_record import Reason, is_part, views_of
 from line_inspector.tracking.window import Reach
 
 MS = 1_000_000
@@ -79,8 +79,56 @@ def test_a_view_that_nobody_announced_rejects_the_part_at_its_deadline(camera: s
     assert decided(book, told, inspected(told)) == []
     [decision] = book.expire(told.deadline_ns, worker_down=False)
     assert (decision.record.part_id, decision.record.reason) == (told.part_id, Reason.VIEW_MISSING)
-    [late] = book.announce(seen("side" if camera == "top" else "top"), told.deadline_ns + 1)
-    assert not late.record.accepted, "what comes after the decision changes nothing"
+    other = seen("side" if camera == "top" else "top")
+    [late] = book.announce(other, told.deadline_ns + 1)
+    assert (late.record.part_id, late.record.reason) == (other.part_id, Reason.LATE_VIEW)
+    assert not late.record.accepted and told.part_id in late.record.detail and not is_part(late.record)
+    assert decided(book, inspected(other), other, at_ns=told.deadline_ns + 2) == [] and len(book) == 0
+
+
+def test_only_one_view_of_each_camera_and_near_the_part_can_be_late() -> None:
+    book, top = new_book(), seen("top")
+    decided(book, top)
+    [without] = book.expire(top.deadline_ns, worker_down=False)
+    assert without.record.reason is Reason.NO_VERDICT and is_part(without.record)
+    late, at_ns = seen("side", top.gate_ns + 9 * MS, "late"), top.deadline_ns + 1
+    for part, reason in (
+        (seen("side", top.gate_ns + 11 * MS, "far"), None),
+        (late, Reason.LATE_VIEW),
+        (seen("side", top.gate_ns + 8 * MS, "again"), None),
+        (seen("top", top.gate_ns - 3 * MS, "again"), None),
+    ):
+        reasons = [decision.record.reason for decision in book.announce(part, at_ns)]
+        reasons += [decision.record.reason for decision in book.expire(part.deadline_ns, worker_down=False)]
+        assert Reason.GOOD not in reasons and (Reason.LATE_VIEW in reasons) is (reason is Reason.LATE_VIEW), part
+
+
+def test_a_view_that_a_waiting_part_takes_is_not_late_for_another() -> None:
+    book, first, second = new_book(), seen("top"), seen("top", START_NS + 408 * MS, "2")
+    decided(book, first)
+    book.expire(first.deadline_ns, worker_down=False)
+    side = seen("side", START_NS + 407 * MS)
+    [both] = decided(book, second, side, inspected(second), inspected(side))
+    assert set(both.views) == {"top-2", "side-1"} and both.record.accepted
+
+
+def test_a_double_trigger_waits_for_no_view() -> None:
+    book, top, side = new_book(), seen("top", name="1+"), seen("side")
+    [double] = decided(book, top, Fault(part_id="top-1+", camera="top", reason=Reason.DOUBLE_TRIGGER, detail=""))
+    assert not is_part(double.record)
+    assert decided(book, side) == []
+    [alone] = book.expire(side.deadline_ns, worker_down=False)
+    assert is_part(alone.record) and not alone.record.accepted
+
+
+def test_after_a_crash_a_late_view_is_one_still() -> None:
+    book, top = new_book(), seen("top")
+    decided(book, top)
+    [without] = book.expire(top.deadline_ns, worker_down=False)
+    restarted = new_book(decided=("top-1",))
+    restarted.recovered([without.record])
+    [late] = restarted.announce(seen("side"), top.deadline_ns + 1)
+    assert late.record.reason is Reason.LATE_VIEW
 
 
 def test_views_too_far_apart_are_of_two_parts() -> None:

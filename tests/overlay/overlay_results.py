@@ -12,7 +12,10 @@ START_NS = 1000 * S
 def result(number: int = 1, *, at_ns: int = START_NS, accepted: bool = True, **changes: Any) -> Result:
     values: dict[str, Any] = {
         "part_id": f"top-{number}",
+        "view_id": f"top-{number}",
         "camera": "top",
+        "decided_by": changes.get("camera", "top"),
+        "leads": True,
         "accepted": accepted,
         "reason": Reason.GOOD if accepted else Reason.ANOMALY,
         "score": 0.1 if accepted else 0.9,

@@ -86,7 +86,10 @@ class Player:
         self._results.send(
             Result(
                 part_id=part_id,
+                view_id=part_id,
                 camera=camera,
+                decided_by=camera,
+                leads=True,
                 accepted=accepted,
                 reason=why,
                 score=score,

@@ -1,9 +1,13 @@
 """What the page shows, as a function of the messages so far and the time."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from overlay_results import START_NS, S, result
 
 from line_inspector.config import Line
+from line_inspector.line_file import read_line_file
 from line_inspector.messages import Health, Result
 from line_inspector.overlay.liveness import Life
 from line_inspector.overlay.state import REJECTS_SHOWN, UNINSPECTED_ALARM, State
@@ -159,6 +163,32 @@ def test_parts_that_nobody_inspects_are_an_alarm_until_one_is_inspected(state: S
     )
     show(state, result(99, accepted=False))
     assert state.view(START_NS).condition is Condition.INSPECTING
+
+
+def test_both_cameras_of_a_part_show_it_and_the_strip_of_rejects_shows_it_once(write_line: Callable[..., Path]) -> None:
+    state = State(read_line_file(write_line("top", "side")), START_NS)
+    for station in (*STATIONS, "capture.side"):
+        state.liveness.take(health(station, START_NS))
+    part = {"part_id": "top-1", "accepted": False, "decided_by": "side"}
+    show(state, result(camera="top", view_id="top-1", leads=False, score=0.1, **part), "of top")
+    show(state, result(camera="side", view_id="side-1", leads=True, score=0.9, **part), "of side")
+    view = state.view(START_NS)
+    top, side = view.cameras
+    assert (top.standing, side.standing) == (Standing.REJECT, Standing.REJECT)
+    assert top.part and side.part
+    assert (top.part.reason, top.part.score) == ("Defect found by camera side", "Score 0.100 < limit 0.400")
+    assert (side.part.reason, side.part.score) == ("Defect found", "Score 0.900 ≥ limit 0.400")
+    assert [(shown.part_id, shown.picture) for shown in view.rejects] == [("top-1", "of side")]
+
+
+def test_a_camera_that_sees_is_no_alarm_because_the_other_does_not(write_line: Callable[..., Path]) -> None:
+    state = State(read_line_file(write_line("top", "side")), START_NS)
+    part = {"accepted": False, "reason": Reason.NO_FRAME, "decided_by": "top"}
+    for number in range(UNINSPECTED_ALARM):
+        show(state, result(number, camera="top", leads=True, score=None, **part))
+        show(state, result(number, camera="side", leads=False, score=0.1, **part))
+    (alarm,) = [alarm for alarm in state.view(START_NS).alarms if "top" in alarm or "side" in alarm]
+    assert "top" in alarm
 
 
 def test_one_long_break_does_not_make_an_old_green_live(state: State) -> None:

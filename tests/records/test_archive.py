@@ -73,7 +73,7 @@ def errors(caplog):
 def test_a_reject_is_kept_without_loss_and_noted_in_the_ledger(tmp_path, url, ledger, shoot, reject, shape):
     archive = Archive(tmp_path / "archive", ledger, 0.0, 10)
     frame, slot = shoot("top-1", shape)
-    archive.offer(reject("top-1"), slot, HEAT)
+    archive.offer(reject("top-1"), slot, HEAT, "top-1")
     assert archive.close(10)
     ledger.close(10)
     assert noted(url) == {"top-1": (f"{DAY}/top-1.png", f"{DAY}/top-1.heat.png")}
@@ -88,8 +88,8 @@ def test_a_reject_without_a_verdict_has_no_heat_map_and_one_without_a_frame_no_f
     tmp_path, url, ledger, shoot, reject
 ):
     archive = Archive(tmp_path / "archive", ledger, 1.0, 10)
-    archive.offer(reject("framed"), shoot("framed")[1], b"")
-    archive.offer(reject("blind"), None, b"")
+    archive.offer(reject("framed"), shoot("framed")[1], b"", "framed")
+    archive.offer(reject("blind"), None, b"", "blind")
     assert archive.close(10)
     ledger.close(10)
     assert noted(url) == {"framed": (f"{DAY}/framed.png", None)}
@@ -100,7 +100,7 @@ def test_accepts_are_sampled_by_their_id(tmp_path, ledger, shoot, make_record):
     archive = Archive(tmp_path / "archive", ledger, 0.3, 100)
     names = [f"p{i}" for i in range(60)]
     for name in names:
-        archive.offer(make_record(name), shoot(name)[1], HEAT)
+        archive.offer(make_record(name), shoot(name)[1], HEAT, name)
     assert archive.close(20)
     kept = {path.stem for path in (tmp_path / "archive" / DAY).glob("*.png") if ".heat" not in path.name}
     assert kept == {name for name in names if in_sample(name, 0.3)}
@@ -124,9 +124,9 @@ def test_a_frame_that_the_ring_has_reused_is_counted_and_not_kept(tmp_path, url,
         shoot(f"new{i}")
     gone = SlotRef(ring="line-inspector.no.top.1.4x100", slot=0, generation=2)
     archive = Archive(tmp_path / "archive", ledger, 0.0, 10)
-    archive.offer(reject("old"), old, HEAT)
-    archive.offer(reject("gone"), gone, HEAT)
-    archive.offer(reject("nonsense"), SlotRef(ring="../../etc/passwd", slot=0, generation=2), HEAT)
+    archive.offer(reject("old"), old, HEAT, "old")
+    archive.offer(reject("gone"), gone, HEAT, "gone")
+    archive.offer(reject("nonsense"), SlotRef(ring="../../etc/passwd", slot=0, generation=2), HEAT, "nonsense")
     assert archive.close(10)
     ledger.close(10)
     assert archive.torn == 3
@@ -135,13 +135,13 @@ def test_a_frame_that_the_ring_has_reused_is_counted_and_not_kept(tmp_path, url,
 
 def test_a_stalled_disk_makes_it_skip_and_never_wait(tmp_path, ledger, shoot, reject, eventually):
     archive = Archive(tmp_path / "archive", ledger, 0.0, 5)
-    archive.offer(reject("first"), shoot("first")[1], b"")
+    archive.offer(reject("first"), shoot("first")[1], b"", "first")
     eventually(lambda: archive.written == 1)
     stall = tmp_path / "archive" / DAY / "stalled.png.partial"
     os.mkfifo(stall)  # opening it for writing waits for a reader, as a disk may that does not answer
-    archive.offer(reject("stalled"), shoot("stalled")[1], b"")
+    archive.offer(reject("stalled"), shoot("stalled")[1], b"", "stalled")
     for i in range(30):
-        archive.offer(reject(f"p{i}"), shoot(f"p{i}")[1], b"")
+        archive.offer(reject(f"p{i}"), shoot(f"p{i}")[1], b"", f"p{i}")
     assert archive.skipped >= 30 - 6
     assert not archive.close(0.1)
     assert stall.open("rb").read()
@@ -153,17 +153,17 @@ def test_a_full_disk_is_one_line_in_the_log_and_images_are_kept_again_afterwards
     tmp_path, small_disk, ledger, shoot, reject, caplog, eventually
 ):
     archive = Archive(small_disk.folder / "archive", ledger, 0.0, 100)
-    archive.offer(reject("before"), shoot("before")[1], HEAT)
+    archive.offer(reject("before"), shoot("before")[1], HEAT, "before")
     eventually(lambda: archive.written == 1)
     small_disk.fill()
     for i in range(10):
-        archive.offer(reject(f"p{i}"), shoot(f"p{i}")[1], HEAT)
+        archive.offer(reject(f"p{i}"), shoot(f"p{i}")[1], HEAT, f"p{i}")
     eventually(lambda: archive.failed == 10)
     assert len(errors(caplog)) == 1
     assert "No space left" in errors(caplog)[0]
     assert "Traceback" not in caplog.text
     small_disk.free()
-    archive.offer(reject("after"), shoot("after")[1], HEAT)
+    archive.offer(reject("after"), shoot("after")[1], HEAT, "after")
     assert archive.close(10)
     assert archive.written == 2
     assert {path.name for path in (small_disk.folder / "archive").rglob("*.png*") if path.stat().st_size == 0} == set()
@@ -175,19 +175,19 @@ def test_a_nearly_full_disk_is_left_to_journal_and_ledger(
 ):
     folder = small_disk.folder / "archive"
     archive = Archive(folder, ledger, 0.0, 100, min_free_mb=0.3)
-    archive.offer(reject("before"), shoot("before")[1], HEAT)
+    archive.offer(reject("before"), shoot("before")[1], HEAT, "before")
     eventually(lambda: archive.written == 1)
     (small_disk.folder / "others").write_bytes(bytes(300_000))  # room is left, less than the limit
     time.sleep(1.1)  # it asks the disk once a second
     for i in range(10):
-        archive.offer(reject(f"p{i}"), shoot(f"p{i}")[1], HEAT)
+        archive.offer(reject(f"p{i}"), shoot(f"p{i}")[1], HEAT, f"p{i}")
     eventually(lambda: archive.held_back == 10)
     assert {path.name for path in folder.glob("*/*.png")} == {"before.heat.png", "before.png"}
     assert len(errors(caplog)) == 1
     assert "less than 0.3 MB, the limit is records.archive_min_free_mb" in errors(caplog)[0]
     (small_disk.folder / "others").unlink()
     time.sleep(1.1)
-    archive.offer(reject("after"), shoot("after")[1], HEAT)
+    archive.offer(reject("after"), shoot("after")[1], HEAT, "after")
     assert archive.close(10)
     ledger.close(10)
     assert set(noted(url)) == {"before", "after"}
@@ -201,7 +201,7 @@ def test_more_than_any_disk_has_free_keeps_every_image_out_and_no_limit_keeps_no
     for least_mb, written in ((1e12, 0), (0, 3)):
         archive = Archive(tmp_path / "not" / "there yet", ledger, 0.0, 10, min_free_mb=least_mb)
         for i in range(3):
-            archive.offer(reject(f"p{i}"), shoot(f"p{i}")[1], HEAT)
+            archive.offer(reject(f"p{i}"), shoot(f"p{i}")[1], HEAT, f"p{i}")
         assert archive.close(10)
         assert (archive.written, archive.held_back) == (written, 3 - written)
     assert len(errors(caplog)) == 1
@@ -211,7 +211,7 @@ def test_a_folder_that_cannot_be_made_is_an_outage(tmp_path, ledger, shoot, reje
     (tmp_path / "file").touch()
     archive = Archive(tmp_path / "file" / "archive", ledger, 0.0, 10)
     for i in range(3):
-        archive.offer(reject(f"p{i}"), shoot(f"p{i}")[1], HEAT)
+        archive.offer(reject(f"p{i}"), shoot(f"p{i}")[1], HEAT, f"p{i}")
     assert archive.close(10)
     assert archive.failed == 3
     assert len(errors(caplog)) == 1
@@ -229,7 +229,7 @@ def test_what_a_killed_process_left_half_written_is_removed(tmp_path, ledger):
 @pytest.mark.parametrize("part_id", ["../../escape", "/etc/part", "..", ".", "", "a\0b", "x" * 300, "a/b", "ü"])
 def test_an_id_from_outside_cannot_choose_its_path(tmp_path, ledger, shoot, reject, part_id):
     archive = Archive(tmp_path / "deep" / "archive", ledger, 0.0, 10)
-    archive.offer(reject(part_id), shoot(part_id)[1], HEAT)
+    archive.offer(reject(part_id), shoot(part_id)[1], HEAT, part_id)
     assert archive.close(10)
     assert archive.written == 1
     files = [path for path in (tmp_path / "deep").rglob("*") if path.is_file()]
@@ -251,7 +251,7 @@ def test_the_heat_map_of_one_part_is_not_the_image_of_another():
 def test_a_mad_clock_does_not_end_the_thread(tmp_path, ledger, shoot, make_record, trigger_wall_ns):
     archive = Archive(tmp_path / "archive", ledger, 0.0, 10)
     mad = make_record("mad", accepted=False, trigger_wall_ns=trigger_wall_ns)
-    archive.offer(mad, shoot("mad")[1], HEAT)
-    archive.offer(make_record("sane", accepted=False), shoot("sane")[1], HEAT)
+    archive.offer(mad, shoot("mad")[1], HEAT, "mad")
+    archive.offer(make_record("sane", accepted=False), shoot("sane")[1], HEAT, "sane")
     assert archive.close(10)
     assert archive.written == 2

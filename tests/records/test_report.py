@@ -20,10 +20,24 @@ MS = 1_000_000
 def test_every_part_is_counted_once(make_record, outcomes):
     records = [make_record(f"p{i}", reason=reason, accepted=reason is Reason.GOOD) for i, reason in enumerate(outcomes)]
     found = report(iter(records))
-    assert found.triggers == len(outcomes) == found.accepted + found.rejected
+    assert found.triggers == len(outcomes) - found.late_views == found.accepted + found.rejected and found.balanced
     assert found.accepted == outcomes.count(Reason.GOOD)
     assert sum(found.by_reason.values()) == found.rejected
-    assert all(found.by_reason[reason.value] == outcomes.count(reason) for reason in set(outcomes) - {Reason.GOOD})
+    assert all(
+        found.by_reason[reason.value] == outcomes.count(reason)
+        for reason in set(outcomes) - {Reason.GOOD, Reason.LATE_VIEW}
+    )
+    assert found.late_views == outcomes.count(Reason.LATE_VIEW)
+
+
+def test_a_view_that_came_after_its_part_was_decided_is_not_a_second_reject(make_record):
+    part = make_record("top-1", accepted=False, reason=Reason.VIEW_MISSING)
+    late = make_record("side-1", accepted=False, reason=Reason.LATE_VIEW)
+    found = report([part, late])
+    assert (found.triggers, found.rejected, found.late_views, found.balanced) == (1, 1, 1, True)
+    assert found.by_reason == {"view_missing": 1} and found.missing_numbers == 0
+    assert [(span.accepted, span.rejected) for span in timeline([part, late], MS)] == [(0, 1)]
+    assert not report([part, make_record("side-1", accepted=True, reason=Reason.LATE_VIEW)]).balanced
 
 
 def test_each_hop_lies_between_its_two_times(make_record):

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from line_inspector.commands import build_app
 from line_inspector.errors import InputError
 from line_inspector.line_file import parse_line
-from line_inspector.workers.keys import read_key_pair, read_public_key, write_key_pair
+from line_inspector.workers.keys import only_writer, read_key_pair, read_public_key, write_key_pair
 
 LINE: dict[str, Any] = {
     "line": "l",
@@ -69,6 +69,49 @@ def test_a_key_is_never_overwritten_unless_told(tmp_path: Path) -> None:
     after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert after["line.key_secret"] == first["line.key_secret"], "other workers still know the line"
     assert after["far.key_secret"] != first["far.key_secret"]
+
+
+AT_ONCE = """
+import sys
+from pathlib import Path
+from line_inspector.commands.keys import new
+from line_inspector.errors import InputError
+from line_inspector.workers import keys
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    new(Path(sys.argv[1]), ["far", "farther"])
+except InputError as e:
+    sys.exit(f"refused: {e}")
+"""
+
+
+def test_of_several_that_make_keys_in_one_folder_at_once_one_wins(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    rivals = [subprocess.Popen([sys.executable, "-c", AT_ONCE, str(folder)], text=True, **pipes) for _ in range(6)]
+    assert [rival.stdout.readline() for rival in rivals if rival.stdout] == ["ready\n"] * 6
+    for rival in rivals:
+        assert rival.stdin
+        rival.stdin.write("\n")
+        rival.stdin.flush()
+    said = [rival.communicate(timeout=30) for rival in rivals]
+    assert sorted(rival.returncode for rival in rivals) == [0, 1, 1, 1, 1, 1], said
+    for (_, complaint), rival in zip(said, rivals, strict=True):
+        assert not rival.returncode or (complaint.startswith("refused: ") and len(complaint.splitlines()) == 1)
+    names = sorted(f"{name}.{kind}" for name in ("line", "far", "farther") for kind in ("key", "key_secret"))
+    assert sorted(path.name for path in folder.iterdir()) == names
+    for name in ("line", "far", "farther"):
+        assert read_public_key(folder, name) == read_key_pair(folder, name).public
+
+
+def test_who_comes_while_another_makes_keys_is_told_so_in_one_line_and_writes_nothing(tmp_path: Path) -> None:
+    with only_writer(tmp_path):
+        command = [sys.executable, "-m", "line_inspector", "keys", "new", str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "somebody else is making keys here" in done.stderr and list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("damage", ["gone", "of another pair", "cut off"])

@@ -14,6 +14,7 @@ import pytest
 import zmq
 from msgspec.structs import replace
 from worker_ends import (
+    FRAME_BYTES,
     MODEL,
     REPLY,
     call,
@@ -228,6 +229,20 @@ def test_a_worker_that_says_far_too_much_is_not_heard(settings: WorkerSettings, 
 
         heard, _ = exchange(link, door, 1.5, answer)
         assert not [item for item in heard if item.answer]
+
+
+def test_more_than_the_largest_frame_is_cut_off_also_from_the_bearer_of_the_lines_key(
+    settings: WorkerSettings, tmp_path: Path
+) -> None:
+    with door_of(settings, tmp_path) as door, link_of(settings, tmp_path) as link:
+        connect(link, door)
+        shape = (1, FRAME_BYTES, 1)
+        for length, taken in ((FRAME_BYTES + 1_000_000, False), (FRAME_BYTES, True)):
+            pixels = np.zeros((1, length), np.uint8)
+            connect(link, door)
+            assert link.give(call(10**9, shape), ready(), pixels, time.monotonic_ns())
+            _, requests = exchange(link, door, 3)
+            assert bool(requests) is taken and door.refused == 0, "it was never whole in memory, to be refused"
 
 
 @pytest.mark.parametrize("curve", [False, True], ids=["in the clear", "with a key of its own"])
