@@ -1,4 +1,5 @@
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -332,3 +333,19 @@ def test_the_fingerprint_sees_a_change_in_every_row_it_samples(row: int, column:
 def test_the_fingerprint_tells_shapes_apart() -> None:
     assert fingerprint(grey(0, (64, 32))) != fingerprint(grey(0, (32, 64)))
     assert fingerprint(grey(0, (64, 32))) != fingerprint(grey(0, (64, 32, 3)))
+
+
+def test_the_first_frame_of_a_slot_meets_no_page_that_the_kernel_must_still_map(line: str) -> None:
+    frame = np.full((1024, 1024), 7, np.uint8)
+    writer = RingWriter(line, "top", Geometry(slots=8, slot_bytes=frame.nbytes))
+    before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+    for number in range(8):
+        writer.write(frame, f"part-{number}", 0, 0, 1)
+    faults = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before
+    assert faults < 8 * frame.nbytes / os.sysconf("SC_PAGESIZE") / 10
+
+
+def test_a_frame_that_is_a_part_of_another_has_the_fingerprint_of_its_copy() -> None:
+    whole = np.arange(200 * 300, dtype=np.uint32).astype(np.uint8).reshape(200, 300)
+    for part in (whole[20:90, 30:200], whole[::2, ::3], whole[:, ::-1]):
+        assert fingerprint(part) == fingerprint(part.copy())

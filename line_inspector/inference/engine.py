@@ -34,6 +34,19 @@ class FrameFault:
     detail: str
 
 
+@dataclass(frozen=True)
+class Stages:
+    """Where the time of one batch went, in nanoseconds.
+
+    `preprocess_ns` cuts and scales the frames, `forward_ns` is the network, with copies to and from its device, and
+    `post_ns` what is made of its maps.
+    """
+
+    preprocess_ns: int = 0
+    forward_ns: int = 0
+    post_ns: int = 0
+
+
 class Engine(Protocol):
     """One loaded model on one device. Not thread-safe: one loop owns an engine."""
 
@@ -72,6 +85,11 @@ class Engine(Protocol):
 
     def region_maps(self, regions: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32] | FrameFault]:
         """As `anomaly_maps`, but of pictures that are the region of interest already, and over it alone."""
+        ...
+
+    @property
+    def last_stages(self) -> Stages:
+        """Of the last batch."""
         ...
 
     def latency_ns(self, batch_size: int) -> int:

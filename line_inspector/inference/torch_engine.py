@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from line_inspector.inference.engine import Finding, FrameFault
+from line_inspector.inference.engine import Finding, FrameFault, Stages
 from line_inspector.inference.heat import coarse_maps, over_frame
 from line_inspector.inference.latency import LatencyEstimate
 from line_inspector.inference.manifest import Manifest
@@ -51,6 +51,7 @@ class TorchEngine:
         self.image_size_px = manifest.preprocessing.size_px
         self.max_batch_size = max_batch_size
         self._tiles_at_once = max(MOST_TILES_AT_ONCE, max_batch_size)
+        self.last_stages = Stages()
         self._forward = forward
         self._scale = manifest.scale
         self._tiling = tiling or Tiling(manifest.preprocessing.view, self.image_size_px)
@@ -85,15 +86,28 @@ class TorchEngine:
         sound = [frame for frame, fault in zip(frames, faults, strict=True) if fault is None]
         at_once = max(1, FORWARDS_HELD * self._tiles_at_once // self._tiling.count)
         answers: list[Answer | FrameFault] = []
+        self.last_stages = Stages()
         for start in range(0, len(sound), at_once):
             group = sound[start : start + at_once]
+            began_ns = time.perf_counter_ns()
             regions = np.stack([to_model_input(frame, self.image_size_px, view) for frame in group])
+            prepared_ns = time.perf_counter_ns()
             with torch.inference_mode():
                 maps = self._region_maps(regions)
+                forwarded_ns = time.perf_counter_ns()
                 pairs = zip(read(maps, self._scale, view), _is_number(maps), strict=True)
                 answers += [answer if is_number else NOT_A_NUMBER for answer, is_number in pairs]
+            self._spent(began_ns, prepared_ns, forwarded_ns, time.perf_counter_ns())
         following = iter(answers)
         return [next(following) if fault is None else FrameFault(Reason.BAD_FRAME, fault) for fault in faults]
+
+    def _spent(self, began_ns: int, prepared_ns: int, forwarded_ns: int, ended_ns: int) -> None:
+        so_far = self.last_stages
+        self.last_stages = Stages(
+            so_far.preprocess_ns + prepared_ns - began_ns,
+            so_far.forward_ns + forwarded_ns - prepared_ns,
+            so_far.post_ns + ended_ns - forwarded_ns,
+        )
 
     def _region_maps(self, regions: NDArray[np.uint8]) -> torch.Tensor:
         """Regions (N, 3, H, W) -> their maps by the network's own scores, (N, H, W)."""

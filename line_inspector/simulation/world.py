@@ -133,7 +133,7 @@ class World:
         return [triggers for feed in self._feeds for triggers in feed.triggers.values()]
 
     def close(self) -> None:
-        """Writes what is left of the record. Raises InputError when the disk does not take it."""
+        """Closes sockets and writes what is left of the record. Raises InputError when the disk does not take it."""
         for feed in self._feeds:
             unacknowledged = sum(map(len, feed.triggers.values()))
             if len(feed.belt) or unacknowledged:
@@ -143,6 +143,8 @@ class World:
                     len(feed.belt),
                     unacknowledged,
                 )
+        for triggers in self._senders():
+            triggers.close()
         self._gate.close()
         self._record.close()
 
