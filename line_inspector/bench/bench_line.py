@@ -12,6 +12,7 @@ import yaml
 from line_inspector.cameras.renderer import render
 from line_inspector.config import Line
 from line_inspector.images import Frame
+from line_inspector.inference.choice import line_exports
 from line_inspector.inference.manifest import Manifest
 from line_inspector.inference.model_directory import (
     read_golden,
@@ -76,7 +77,7 @@ def prepare_subject(given: Line | None, folder: Path, cameras: int) -> Subject:
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     line = parse_line(document, path)
     assert line.simulation
-    Registry(line.registry_dir, line.recipe).publish(model_dir)
+    Registry(line.registry_dir, line.recipe, exports=line_exports(line, line.recipe)).publish(model_dir)
     manifest, tiles = read_manifest(model_dir), read_tiling(model_dir).count
     return Subject(line, path, model_dir, words, manifest, tiles, frames, line.simulation.rate_hz)
 

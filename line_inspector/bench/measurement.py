@@ -14,10 +14,10 @@ from line_inspector.bench.line_table import LineTable, measure_line
 from line_inspector.bench.roofline import Roofline, copy_in, measure_roofline
 from line_inspector.bench.running_line import running_line
 from line_inspector.bench.transport import Transport, measure_transport
-from line_inspector.config import Line
+from line_inspector.config import Line, core_plan
+from line_inspector.inference.choice import load_chosen_engine
 from line_inspector.supervisor import stop_signals
 from line_inspector.training.machine import describe_machine, versions
-from stations.inference import load_engine
 
 ENGINE_SHARE, TRANSPORT_SHARE, ROOFLINE_SHARE, LINE_SHARE = 0.12, 0.12, 0.03, 0.5  # what is left goes to starting
 CAMERAS = {0: (1,), 25: (1, 2), 45: (1, 2, 4), 90: (1, 2, 4, 8)}  # from so many seconds on; each starts a process
@@ -70,8 +70,9 @@ def measure(given: Line | None, folder: Path, seconds: float, say: Callable[[str
     say("Preparing the line and its model ...")
     subject = prepare_subject(given, folder, counts[-1])
     settings = subject.line.inference
-    torch.set_num_threads(settings.threads)
-    engine = load_engine(subject.line, subject.line.current_model_path.resolve())
+    threads = core_plan(subject.line).threads
+    torch.set_num_threads(threads)
+    engine = load_chosen_engine(subject.line, subject.line.current_model_path.resolve())
     device = "cuda" if settings.device != "cpu" and torch.cuda.is_available() else "cpu"
     say("Engine ...")
     copies = copy_in(device, subject.manifest, subject.tiles)
@@ -90,8 +91,8 @@ def measure(given: Line | None, folder: Path, seconds: float, say: Callable[[str
     return Measurement(
         machine=describe_machine(),
         model=subject.model_words,
-        runtime=settings.engine,
-        threads=settings.threads,
+        runtime=engine.runtime,
+        threads=threads,
         max_batch=engine.max_batch_size,
         frame=subject.frames[0].shape,
         recipe=subject.line.recipe,

@@ -37,4 +37,11 @@ def build_engine(
     on_gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
     batch_size = max_batch_size or MAX_BATCH_SIZE["cuda" if on_gpu else "cpu"]
     forward = cuda_forward(model, batch_size) if on_gpu else cpu_forward(model)
-    return TorchEngine(forward, manifest, max_batch_size=batch_size, frame_shape=frame_shape, tiling=tiling)
+    return TorchEngine(
+        forward,
+        manifest,
+        max_batch_size=batch_size,
+        frame_shape=frame_shape,
+        tiling=tiling,
+        runtime="cuda" if on_gpu else "torch",
+    )

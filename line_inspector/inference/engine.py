@@ -54,6 +54,11 @@ class Engine(Protocol):
     def version(self) -> str: ...
 
     @property
+    def runtime(self) -> str:
+        """What runs the network: torch, openvino, or cuda, which is torch on a GPU."""
+        ...
+
+    @property
     def threshold(self) -> float:
         """The image score in 0..1 from which on a part is rejected."""
         ...

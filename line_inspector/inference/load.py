@@ -46,7 +46,7 @@ def load_verified_openvino_engine(
     forward = read_cached_forward(cache / path.name, manifest, threads)
     read_model_directory(path)  # for its hashes: what proves the export must not have changed
     batch_size = max_batch_size or MAX_BATCH_SIZE["cpu"]
-    engine = TorchEngine(forward, manifest, max_batch_size=batch_size, tiling=read_tiling(path))
+    engine = TorchEngine(forward, manifest, max_batch_size=batch_size, tiling=read_tiling(path), runtime="openvino")
     _replay_golden(engine, path)
     return engine
 

@@ -44,7 +44,9 @@ class TorchEngine:
         max_batch_size: int,
         frame_shape: tuple[int, ...] | None = None,
         tiling: Tiling | None = None,
+        runtime: str = "torch",
     ) -> None:
+        self.runtime = runtime
         self.version = manifest.version
         self.threshold = manifest.threshold
         self.pixel_threshold = manifest.pixel_threshold

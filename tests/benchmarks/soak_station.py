@@ -24,6 +24,7 @@ HEAT = np.zeros((HEAT_SIDE_PX, HEAT_SIDE_PX), np.uint8)
 class FastEngine:
     """The brighter the frame's first pixel, the worse the part."""
 
+    runtime = "stand-in"
     version, threshold, pixel_threshold, image_size_px, max_batch_size = "stand-in", 0.5, 0.4, 64, 32
 
     def infer(self, frames: Sequence[NDArray[np.uint8]]) -> list[Finding | FrameFault]:
