@@ -15,6 +15,7 @@ import time
 import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -70,8 +71,12 @@ def slots_needed(rate_hz: float, deadline_s: float, keep_s: float) -> int:
 
 def fingerprint(frame: Frame) -> int:
     """CRC-32 over shape and FINGERPRINT_ROWS evenly spaced rows: tells one frame from another at little cost."""
-    rows = np.linspace(0, frame.shape[0] - 1, FINGERPRINT_ROWS).astype(int)
-    return zlib.crc32(frame[rows].tobytes(), zlib.crc32(str(frame.shape).encode()))
+    return zlib.crc32(frame[_fingerprint_rows(frame.shape[0])].tobytes(), zlib.crc32(str(frame.shape).encode()))
+
+
+@lru_cache(maxsize=64)  # of frame heights: a line has few, but damage in a ring may tell of any
+def _fingerprint_rows(height_px: int) -> npt.NDArray[np.int_]:
+    return np.linspace(0, height_px - 1, FINGERPRINT_ROWS).astype(int)
 
 
 class RingWriter:
