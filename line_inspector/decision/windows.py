@@ -40,7 +40,8 @@ class Windows:
         places = [view.place for view in part.views.values() if view.place is not None]
         nearest = min(places)
         for other in self._given.get(part.lane, ()):
-            window = window.apart_from(other, nearest)
+            if other.end >= window.start:  # nearly all lie behind it
+                window = window.apart_from(other, nearest)
         if not window.reaches_around(places, self._reach.least_half_ns):
             return None, Finding(Reason.TOUCHING, "another part is too near for a window of its own")
         return window, Finding(Reason.GOOD)
