@@ -81,7 +81,7 @@ def write_line(folder: Path, cameras: int) -> Path:
         grey = 250 if number == DEFECTIVE_EVERY - 1 else 20 + number
         frame = np.full((SIDE_PX, SIDE_PX), grey, np.uint8)
         frame[:, 1::2] = 128  # stripes: a camera that shows one grey is blind
-        cv2.imwrite(str(folder / "frames" / f"{number:03d}.bmp"), frame)
+        cv2.imwrite(str(folder / "frames" / f"{number:03d}.png"), frame)
     camera = {
         "source": {"kind": "folder", "path": "frames"}, "trigger": {"kind": "line"}, "to_gate_mm": 1000,
         "max_rate_hz": CAMERA_RATE_HZ, "max_width_px": SIDE_PX, "max_height_px": SIDE_PX, "channels": 1,
