@@ -6,6 +6,7 @@ which the bus counts.
 """
 
 import zlib
+from functools import cache
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -27,7 +28,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, array_like=True, forbid
 M = TypeVar("M", bound=Message)
 
 _encoder = msgspec.msgpack.Encoder()
-_decoders: dict[type[Message], msgspec.msgpack.Decoder[Message]] = {}
+_decoder = cache(msgspec.msgpack.Decoder)
 
 
 def encode(message: Message) -> bytes:
@@ -37,9 +38,8 @@ def encode(message: Message) -> bytes:
 
 def decode(data: bytes, kind: type[M]) -> M:
     """The message in `data`. Raises MalformedMessage for another version, another type, or damage."""
-    decoder = _decoders.setdefault(kind, msgspec.msgpack.Decoder(kind))
     try:
-        message = decoder.decode(unsealed(data))
+        message = _decoder(kind).decode(unsealed(data))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise MalformedMessage(f"not a {kind.__name__}: {e}") from e
     assert isinstance(message, kind)

@@ -77,7 +77,7 @@ def fingerprint(frame: Frame) -> int:
     return checksum
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=64)  # of frame heights: a line has few, but damage in a ring may tell of any
 def _fingerprint_rows(height_px: int) -> list[int]:
     rows: list[int] = np.linspace(0, height_px - 1, FINGERPRINT_ROWS).astype(int).tolist()
     return rows

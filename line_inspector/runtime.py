@@ -58,10 +58,15 @@ class Station:
         self._stop = stop
         self._health = self.bus.publisher(HEALTH, name)
         self._next_beat_ns = 0
+        self._count: Callable[[], None] | None = None
 
     def watch(self, watched: "zmq.Socket[bytes]") -> None:
         """Messages on this socket end a wait."""
         self._poller.register(watched, zmq.POLLIN)
+
+    def counts_by(self, count: Callable[[], None]) -> None:
+        """`count` brings `counters` up to date; it is called when they are told, not at every turn."""
+        self._count = count
 
     def turns(self, wake_ns: Callable[[], int] | None = None) -> Iterator[int]:
         """Yields the monotonic time, in ns, at each message, at the time `wake_ns()` asks for, and every 50 ms."""
@@ -93,6 +98,8 @@ class Station:
         if now_ns < self._next_beat_ns:
             return
         self._next_beat_ns = now_ns + int(1e9 / HEALTH.rate_hz)
+        if self._count:
+            self._count()
         self._health.send(
             Health(station=self.name, pid=os.getpid(), sent_ns=now_ns, state=self.state, counters=dict(self.counters))
         )

@@ -99,6 +99,7 @@ class DecisionStation:
         for record in recovered:
             self._ledger.submit(record)
         station.counters["recovered"] = len(recovered)
+        station.counts_by(self._count)
 
     def wake_ns(self) -> int:
         """When the next part or heartbeat is due."""
@@ -134,7 +135,6 @@ class DecisionStation:
         self._settle(now_ns)
         self._challenges.turn(self._book.unanswered, self._worker.alive(now_ns), now_ns)
         self._alarms.turn(self._conditions(now_ns), now_ns)
-        self._count()
         if not (self._ledger.alive and self._archive.alive and self._gate.alive):
             raise ThreadEnded("a thread of the records or of the gate has ended; its reason stands in the log")
 

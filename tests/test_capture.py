@@ -258,6 +258,26 @@ def test_a_part_that_follows_ends_the_gap(played: Played) -> None:
     assert ahead.free_until_ns == behind.trigger_ns and behind.free_from_ns == ahead.trigger_ns
 
 
+@pytest.mark.parametrize("belt", [{}, {"encoder": {"mm_per_count": 0.1}}])
+def test_a_gap_that_is_wide_enough_is_told_of_once_unless_the_belt_may_slow_down(
+    tmp_path: Path, belt: dict[str, object]
+) -> None:
+    played = Played(tmp_path, {"belt": {"speed_mm_s": 250, **belt}})
+    window_ns = int(played.line.decision.gate.window_ms * 1e6)
+    heard: list[Announcement] = []
+
+    def knows_to_be_free(part_id: str) -> bool:
+        heard.extend(told for _, told in played.announcements.drain())
+        return any(told.part_id == part_id and told.free_until_ns - told.trigger_ns > window_ns for told in heard)
+
+    played.trigger("a")
+    played.until(lambda: knows_to_be_free("a"))
+    played.trigger("b")
+    played.until(lambda: knows_to_be_free("b"))  # which capture says after all that b's trigger had it say of a
+    assert any(told.part_id == "a" and told.followed for told in heard) is bool(belt)
+    played.close()
+
+
 def test_nothing_is_vouched_for_before_capture_was_there(played: Played) -> None:
     played.trigger("a", age_s=0.9)
     first = told_last(played, "a", lambda told: True)

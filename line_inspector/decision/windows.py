@@ -38,8 +38,10 @@ class Windows:
             window = own.shared_with(window) if window else own
         assert window is not None
         places = [view.place for view in part.views.values() if view.place is not None]
+        nearest = min(places)
         for other in self._given.get(part.lane, ()):
-            window = window.apart_from(other, min(places))
+            if other.end >= window.start:  # nearly all lie behind it
+                window = window.apart_from(other, nearest)
         if not window.reaches_around(places, self._reach.least_half_ns):
             return None, Finding(Reason.TOUCHING, "another part is too near for a window of its own")
         return window, Finding(Reason.GOOD)
@@ -54,9 +56,10 @@ class Windows:
 
     def announced(self, view: View, lane: str, now_ns: int) -> None:
         """A view has become known: it should lie in no window that is not over."""
-        if view.place is None:
+        place = view.place
+        if place is None:
             return
-        entered = [span for span in self._given.get(lane, ()) if span.start <= view.place <= span.end]
+        entered = [span for span in self._given.get(lane, ()) if span.start <= place <= span.end]
         self._trespassed |= any(self._belt.when(span.end) >= now_ns for span in entered)
 
     def endangered(self, now_ns: int) -> bool:

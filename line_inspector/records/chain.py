@@ -8,9 +8,10 @@ show to somebody who has noted it elsewhere.
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Select, Table, func, select
 
 from line_inspector.challenge_record import ChallengeRecord
 from line_inspector.part_record import PartRecord
@@ -46,11 +47,14 @@ def chained(rows: Iterable[dict[str, Any]], head: tuple[int, str], fields: Seque
 
 def head_of(connection: Connection, table: Table) -> tuple[int, str]:
     """Number and hash of the last row in the chain; (0, START) before the first."""
-    last = select(table.c.number, table.c.hash).where(
-        table.c.number == select(func.max(table.c.number)).scalar_subquery()
-    )
-    row = connection.execute(last).first()
+    row = connection.execute(_last_of(table)).first()
     return (row.number, row.hash) if row else (0, START)
+
+
+@cache  # of three tables: to build the statement takes longer than to run it
+def _last_of(table: Table) -> Select[Any]:
+    newest = select(func.max(table.c.number)).scalar_subquery()
+    return select(table.c.number, table.c.hash).where(table.c.number == newest)
 
 
 class ChainWalk:

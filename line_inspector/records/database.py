@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, make_url, select
+from sqlalchemy import Connection, Select, Table, bindparam, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from line_inspector.errors import InputError
@@ -130,5 +131,10 @@ def _not_there(connection: Connection, table: Table, rows: Iterable[dict[str, An
         by_id.setdefault(row["part_id"], row)
     if not by_id:
         return []
-    known = set(connection.execute(select(table.c.part_id).where(table.c.part_id.in_(by_id))).scalars())
+    known = set(connection.execute(_known_of(table), {"part_ids": list(by_id)}).scalars())
     return [row for part_id, row in by_id.items() if part_id not in known]
+
+
+@cache  # of three tables: to build the statement takes longer than to run it
+def _known_of(table: Table) -> Select[Any]:
+    return select(table.c.part_id).where(table.c.part_id.in_(bindparam("part_ids", expanding=True)))

@@ -35,7 +35,7 @@ from line_inspector.records.outage import Outage
 from line_inspector.records.schema import row_of
 from line_inspector.records.spooler import Spooler
 
-GROUP_S = 0.02
+GROUP_S = 0.05  # a commit costs an fsync and a millisecond of a core, however few rows it holds
 GROUP_ROWS = 25  # few enough that this thread never keeps the interpreter from deciding for more than about 1 ms
 FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 1.0

@@ -27,7 +27,7 @@ class Announcer:
     def __init__(self, sender: AckedSender, line: Line, camera: str, now_ns: int) -> None:
         self._sender, self._line, self._camera = sender, line, camera
         double_ns = int(line.cameras[camera].part_length_mm / line.belt.speed_mm_s * NS_PER_S)
-        window_ns = int(line.decision.gate.window_ms * NS_PER_MS) + 1
+        self._window_ns = window_ns = int(line.decision.gate.window_ms * NS_PER_MS) + 1
         in_time_ns = line.deadline_ns(camera) - LATEST_TRIGGER_NS - TOLD_BEFORE_NS
         self._gaps = Gaps(now_ns + FIRST_LOOK_NS, max(1, min(window_ns, in_time_ns)), double_ns)
         self._announced: dict[str, Announcement] = {}  # parts that decision has not acknowledged
@@ -96,8 +96,18 @@ class Announcer:
         told = self._announced.get(gap.part_id)
         if told is None:
             return False
+        if self._is_free(told) and told.free_from_ns == gap.from_ns:
+            return True
         self._announced[gap.part_id] = told = replace(told, **_told(gap))
         return self._sender.renew(gap.part_id, told)
+
+    def _is_free(self, told: Announcement) -> bool:
+        """Whether decision knows that nobody follows within the gate's window: how far behind it is changes nothing.
+
+        Not with an encoder, whose belt may bring the next one nearer in time.
+        """
+        until_ns = told.free_until_ns
+        return until_ns is not None and until_ns - told.trigger_ns >= self._window_ns and not self._line.belt.encoder
 
 
 def _told(gap: Gap) -> dict[str, Any]:

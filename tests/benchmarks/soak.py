@@ -1,15 +1,16 @@
 """Parts, very many of them, through capture, ring, engine, decision and ledger: does anything grow, is anything lost?
 
-    python tests/benchmarks/soak.py [--parts 1000000] [--warm-up 8000] [--cameras 4] [--overlay] [--log FILE]
+    python tests/benchmarks/soak.py [--parts 1000000] [--warm-up 8000] [--cameras 8] [--rate HZ] [--overlay]
+                                    [--log FILE]
 
 All stations are the real ones, each a process of its own, with a fast stand-in for the model (soak_station.py); this
 program triggers them and takes the accepts. It climbs to the highest rate that holds: it slows down when more than half
 a second's worth of parts waits to be committed, or when a fifth of them goes uninspected. Prints, for each process,
-resident memory in the second and in the last tenth of the parts, descriptors, threads and CPU time; the frame rings in
-/dev/shm; and whether triggers = accepted + rejected = rows in the ledger, and accepts at the gate = accepted rows. The
-parts that are judged follow a warm-up, in which the database's page cache and the allocators fill: a few megabytes,
-whatever the number of parts. Ends with exit code 1 when a process has grown by more than 2 %, a descriptor or a ring is
-left over, or a count is wrong.
+resident memory in the second and in the last tenth of the parts, descriptors, threads and CPU time per part, its own
+last; the frame rings in /dev/shm; and whether triggers = accepted + rejected = rows in the ledger, and accepts at the
+gate = accepted rows. The parts that are judged follow a warm-up, in which the database's page cache and the allocators
+fill: a few megabytes, whatever the number of parts. Ends with exit code 1 when a process has grown by more than 2 %, a
+descriptor or a ring is left over, or a count is wrong.
 """
 
 import argparse
@@ -44,6 +45,7 @@ WAITING_S, UNINSPECTED = 0.5, 0.2
 INSPECTED = ("reason.good", "reason.anomaly")
 PATIENCE_S = 90.0
 CAMERA_RATE_HZ = 50  # at most; a trigger older than 10 ms is late
+LISTENS_EVERY_S = 0.01  # to accepts and acknowledgements: nobody waits for it
 PROGRESS_S = 10.0
 
 
@@ -52,7 +54,8 @@ def main() -> int:
     parser.add_argument("--parts", type=int, default=1_000_000)
     parser.add_argument("--warm-up", type=int, default=8_000, help="parts before those that are judged")
     parser.add_argument("--growth", type=float, default=2, help="of a process's memory, in percent, at most")
-    parser.add_argument("--cameras", type=int, default=4)
+    parser.add_argument("--cameras", type=int, default=8)
+    parser.add_argument("--rate", type=float, help="parts per second, and no climbing: to compare CPU time")
     parser.add_argument("--overlay", action="store_true", help="the operators' page runs, too")
     parser.add_argument("--log", type=Path, help="what the stations print")
     arguments = parser.parse_args()
@@ -60,7 +63,7 @@ def main() -> int:
         line_file = write_line(Path(folder), arguments.cameras)
         log = arguments.log or Path(folder) / "stations.log"
         with log.open("wb") as output:
-            soak = Soak(line_file, arguments.warm_up, arguments.parts, arguments.overlay, output)
+            soak = Soak(line_file, arguments.warm_up, arguments.parts, arguments.rate, arguments.overlay, output)
             try:
                 soak.run()
                 complaints = soak.judge(arguments.growth / 100)
@@ -101,7 +104,9 @@ def write_line(folder: Path, cameras: int) -> Path:
 class Soak:
     """The line, its triggers, and what was seen of it."""
 
-    def __init__(self, line_file: Path, warm_up: int, parts: int, overlay: bool, output: Any) -> None:
+    def __init__(
+        self, line_file: Path, warm_up: int, parts: int, rate_hz: float | None, overlay: bool, output: Any
+    ) -> None:
         self.line, self._warm_up, self._parts = read_line_file(line_file), warm_up, parts
         self._processes = _start(self.line, line_file, min(REMEMBERED_PARTS, parts // 10), overlay, output)
         bus = Bus(self.line.sockets_dir)
@@ -110,14 +115,16 @@ class Soak:
         self._health = bus.subscriber(HEALTH, Health, tuple(self._processes))
         self._beats: dict[str, Health] = {}
         self._at_gate: set[str] = set()
-        self._sent, self._rate_hz, self._highest_hz = 0, FIRST_RATE_HZ, 0.0
+        self._sent, self._rate_hz, self._highest_hz = 0, rate_hz or FIRST_RATE_HZ, rate_hz or 0.0
+        self._climbs = rate_hz is None
         self._seen: defaultdict[str, list[tuple[int, Holding]]] = defaultdict(list)
+        self._cpu_s: list[tuple[int, float]] = []  # of this program
         self._took_s = 0.0
 
     def run(self) -> None:
         """Triggers every part, and waits until the last is acknowledged."""
         self._wait(lambda: self._beats.keys() >= self._processes.keys(), "the stations do not start")
-        begin_s = next_s = look_s = trial_s = said_s = time.monotonic()
+        begin_s = next_s = listen_s = look_s = trial_s = said_s = time.monotonic()
         before: Counter[str] = Counter()
         while self._sent < self._warm_up + self._parts:
             now_s = time.monotonic()
@@ -129,13 +136,15 @@ class Soak:
             if now_s >= look_s:
                 look_s = now_s + 1.0
                 self._look()
-            if now_s >= trial_s + TRIAL_S:
+            if self._climbs and now_s >= trial_s + TRIAL_S:
                 trial_s, before = now_s, self._pace(before)
             if now_s >= said_s + PROGRESS_S:
                 said_s = now_s
                 self._say(now_s - begin_s)
-            self._listen()
-            time.sleep(max(0.0, min(next_s - time.monotonic(), 0.002)))
+            if now_s >= listen_s:
+                listen_s = now_s + LISTENS_EVERY_S
+                self._listen()
+            time.sleep(max(0.0, min(next_s, listen_s) - time.monotonic()))
         self._wait(lambda: not self._waiting, "the last parts are not acknowledged")
         self._took_s = time.monotonic() - begin_s
         self._look()
@@ -193,6 +202,7 @@ class Soak:
         for name, process in self._processes.items():
             assert process.poll() is None, f"{name} has ended"
             self._seen[name].append((self._sent, holding(process.pid)))
+        self._cpu_s.append((self._sent, time.process_time()))
 
     def _pace(self, before: Counter[str]) -> Counter[str]:
         """Faster while the line keeps up; the counters it went by."""
@@ -222,8 +232,11 @@ class Soak:
 
     def _judge_holdings(self, most: float) -> list[str]:
         complaints = []
-        heads = ("process", "second tenth, MB", "last tenth, MB", "growth", "descriptors", "threads", "CPU s")
+        heads = ("process", "second tenth, MB", "last tenth, MB", "growth", "descriptors", "threads", "CPU ms a part")
         print("| " + " | ".join(heads) + " |\n|" + " --- |" * len(heads))
+        spent_ms = {
+            name: self._per_part([(sent, held.cpu_s) for sent, held in seen]) for name, seen in self._seen.items()
+        }
         for name, seen in self._seen.items():
             shares = [((sent - self._warm_up) / self._parts, held) for sent, held in seen]
             second = [held for share, held in shares if 0.1 <= share <= 0.2]
@@ -233,14 +246,22 @@ class Soak:
             descriptors = max(held.descriptors for held in second), last[-1].descriptors
             threads = max(held.threads for held in second), last[-1].threads
             cells = (name, f"{before:.1f}", f"{after:.1f}", f"{growth:+.2%}", "{} → {}".format(*descriptors))
-            print(f"| {' | '.join(cells)} | {threads[0]} → {threads[1]} | {last[-1].cpu_s:.0f} |")
+            print(f"| {' | '.join(cells)} | {threads[0]} → {threads[1]} | {spent_ms[name]:.2f} |")
             if growth > most:
                 complaints.append(f"{name} has grown by {growth:.2%}")
             if descriptors[1] > descriptors[0]:
                 complaints.append(f"{name} had {descriptors[0]} descriptors, and then {descriptors[1]}")
             if threads[1] > threads[0]:
                 complaints.append(f"{name} had {threads[0]} threads, and then {threads[1]}")
+        print(
+            f"CPU time: {sum(spent_ms.values()):.2f} ms a part, and {self._per_part(self._cpu_s):.2f} of this program"
+        )
         return complaints
+
+    def _per_part(self, cpu_s: list[tuple[int, float]]) -> float:
+        """Milliseconds of CPU per part, after the warm-up, of what had been spent by when so many parts were sent."""
+        judged = [(sent, spent) for sent, spent in cpu_s if sent >= self._warm_up]
+        return 1000 * (judged[-1][1] - judged[0][1]) / (judged[-1][0] - judged[0][0])
 
     def _judge_counts(self) -> list[str]:
         with sqlite3.connect(self.line.ledger_url.removeprefix("sqlite:///")) as connection:
