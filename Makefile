@@ -11,8 +11,10 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 SHARED := --numprocesses auto --maxprocesses 4 --dist worksteal
-COMPUTING := tests/cameras tests/datasets tests/inference tests/model tests/training \
-  $(wildcard $(addprefix tests/commands/test_,train.py retrain_command.py benchmark_accuracy.py forge.py models.py))
+COMPUTING := tests/bench tests/cameras tests/datasets tests/decision tests/fuzz tests/inference tests/model tests/records \
+  tests/tracking tests/training \
+  $(wildcard $(addprefix tests/commands/test_,train.py retrain_command.py benchmark_accuracy.py forge.py models.py)) \
+  $(wildcard $(addprefix tests/test_,config.py docs.py images.py line_file.py messages.py readme.py ring.py))
 
 setup: $(INSTALLED)
 
