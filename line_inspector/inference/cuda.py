@@ -61,7 +61,9 @@ class CudaLane:
         self._stream.wait_event(mark)
 
     def record(self) -> torch.cuda.Event:
-        return self._stream.record_event()
+        mark = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        mark.record(self._stream)
+        return mark
 
 
 class CudaLanes:

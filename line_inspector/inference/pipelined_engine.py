@@ -179,7 +179,7 @@ class PipelinedEngine:
     def _region_maps(self, regions: Tensor) -> Tensor:
         """Regions, uint8 (N, 3, H, W) -> their maps by the network's own scores, (N, H, W)."""
         tiles = self._tiling.tiles_on_device(regions)
-        parts = [self._network(part) for part in tiles.split(self._tiles_at_once)]
+        parts = [self._network(part) for part in torch.split(tiles, self._tiles_at_once)]
         return self._tiling.join(parts[0] if len(parts) == 1 else torch.cat(parts))
 
     def _full_map(

@@ -253,16 +253,28 @@ def wait_until_locked(frame: np.ndarray, lanes: Lanes) -> None:
 
 
 def lively(architecture: Architecture) -> ADPS:
-    """Random weights, and batch norms and memories that are not empty."""
+    """Random weights, batch norms that do something, and a memory of what noise looks like: so scores spread."""
     torch.manual_seed(0)
-    model = ADPS(architecture)
+    model = ADPS(architecture).eval()
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.running_var, 0.8, 1.2)
-    for name, buffer in model.named_buffers():
-        if name.endswith("centres"):
-            torch.nn.init.normal_(buffer)
-    return model.eval().requires_grad_(False)
+    remember_noise(model)
+    return model.requires_grad_(False)
+
+
+@torch.no_grad()
+def remember_noise(model: ADPS) -> None:
+    """Centres, mean and deviation of the novelty, as training would take them from good parts."""
+    side = model.architecture.image_size_px
+    stages = model.teacher(model.normalise(torch.randint(0, 256, (4, 3, side, side), dtype=torch.uint8)))
+    for scale in model.novelty.scales if model.novelty is not None else []:
+        seen, others = scale.neighbourhoods(stages).permute(0, 2, 3, 1).flatten(1, 2).chunk(2)
+        rows = seen.flatten(0, 1)
+        scale.centres.copy_(rows[torch.randint(0, len(rows), (len(scale.centres),))])
+        distances = scale.distances(others)
+        scale.mean.copy_(distances.mean())
+        scale.deviation.copy_(distances.std().clamp(min=1e-3))
 
 
 def manifest_of(model: ADPS) -> Manifest:
