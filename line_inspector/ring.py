@@ -13,7 +13,7 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -120,11 +120,25 @@ class RingWriter:
         (SHM / self.name).unlink(missing_ok=True)
 
 
-class RingReader:
-    """Reads slots of any ring by reference; maps each segment once and forgets those whose camera has restarted."""
+class Segment(mmap.mmap):
+    """A segment as a reader maps it, until nobody looks at a frame of it any more; then `before_unmap` is called."""
 
-    def __init__(self) -> None:
-        self._maps: dict[str, tuple[mmap.mmap, Geometry]] = {}
+    before_unmap: Callable[[], None] | None = None
+
+    def __del__(self) -> None:
+        if self.before_unmap is not None:
+            self.before_unmap()
+
+
+class RingReader:
+    """Reads slots of any ring by reference; maps each segment once and forgets those whose camera has restarted.
+
+    `on_mapped` is told of every segment when it is mapped, so that somebody may page-lock it.
+    """
+
+    def __init__(self, on_mapped: Callable[[Segment], None] | None = None) -> None:
+        self._maps: dict[str, tuple[Segment, Geometry]] = {}
+        self._on_mapped = on_mapped
 
     def view(self, ref: SlotRef, part_id: str) -> Frame:
         """The frame in place, without a copy; call `check` after the last look. Raises TornFrame."""
@@ -170,6 +184,8 @@ class RingReader:
         for other in stale:
             del self._maps[other]
         self._maps[name] = (memory, geometry)
+        if self._on_mapped is not None:
+            self._on_mapped(memory)
 
 
 def remove_stale(line: str, camera: str) -> None:
@@ -209,10 +225,10 @@ def _create(name: str, size: int) -> mmap.mmap:
         os.close(descriptor)
 
 
-def _map(path: Path, size: int) -> mmap.mmap:
+def _map(path: Path, size: int) -> Segment:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        return mmap.mmap(descriptor, size, prot=mmap.PROT_READ)
+        return Segment(descriptor, size, prot=mmap.PROT_READ)
     finally:
         os.close(descriptor)
 

@@ -9,6 +9,7 @@ On a line that names its workers (inference.workers) it runs no model itself, bu
 import argparse
 import logging
 import time
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,8 @@ from line_inspector.config import Line, core_plan
 from line_inspector.errors import InputError
 from line_inspector.inference.batching import choose_batch
 from line_inspector.inference.engine import Engine
-from line_inspector.inference.inspection import fault, inspect
+from line_inspector.inference.inspection import Begun, batches_at_once, begin, fault, finish
+from line_inspector.inference.page_lock import page_lock
 from line_inspector.messages import Fault, FrameReady, Verdict
 from line_inspector.part_record import Reason
 from line_inspector.ring import RingReader
@@ -70,7 +72,7 @@ def serve(station: runtime.Station, _arguments: argparse.Namespace, prepared: Pr
         share(station)
         return
     worker = Worker(station, prepared.engine)
-    for now_ns in station.turns(lambda: 0 if worker.queue else time.monotonic_ns() + 1_000_000_000):
+    for now_ns in station.turns(lambda: 0 if worker.is_busy else time.monotonic_ns() + 1_000_000_000):
         worker.swap(prepared.watch.take())
         worker.turn(now_ns)
     prepared.watch.close()
@@ -91,11 +93,18 @@ class Worker:
         self.queue: list[FrameReady] = []
         self._station = station
         self._engine = engine
-        self._ring = RingReader()
+        self._begun: deque[Begun] = deque()
+        self._free_ns = 0  # when the engine is done with them, as far as it knows
+        self._ring = RingReader(page_lock(station.line.inference.device))
         self._frames = station.bus.receiver(FRAMES, FrameReady)
         self._verdicts = station.bus.sender(VERDICTS)
         self._faults = station.bus.sender(FAULTS)
         station.watch(self._frames.socket)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is something to do without any message."""
+        return bool(self.queue or self._begun)
 
     def swap(self, engine: Engine | None) -> None:
         """Puts a newly loaded engine into service."""
@@ -105,21 +114,32 @@ class Worker:
             self._station.log.info("model %s is in service", engine.version)
 
     def turn(self, now_ns: int) -> None:
-        """Takes what has arrived, answers what can no longer be in time, and infers one batch."""
+        """Takes what has arrived, answers what can no longer be in time, begins one batch, and finishes what it can.
+
+        While frames wait, an engine that can has its next batch before the last one's verdicts are waited for.
+        """
         self.queue += self._frames.drain()
         self._station.counters["refused"] = self._frames.refused
         if not self._engine:
             self._refuse(self.queue, Reason.ENGINE_FAULT, "no model in service")
             self.queue = []
             return
+        self._begin(self._engine, now_ns)
+        while self._begun and (not self.queue or len(self._begun) >= batches_at_once(self._engine)):
+            for answer in finish(self._begun.popleft(), self._ring):
+                self._send(answer)
+
+    def _begin(self, engine: Engine, now_ns: int) -> None:
+        start_ns = max(now_ns, self._free_ns) if self._begun else now_ns
         deadlines = [request.deadline_ns - VERDICT_TRANSIT_NS for request in self.queue]
-        choice = choose_batch(deadlines, now_ns, self._engine.latency_ns, self._engine.max_batch_size)
+        choice = choose_batch(deadlines, start_ns, engine.latency_ns, engine.max_batch_size)
         batch = [self.queue[i] for i in choice.batch]
         self._refuse([self.queue[i] for i in choice.skipped], Reason.SKIPPED_LATE, "too late to be inferred")
         taken = {*choice.batch, *choice.skipped}
         self.queue = [request for i, request in enumerate(self.queue) if i not in taken]
-        for answer in inspect(batch, self._engine, self._ring) if batch else []:
-            self._send(answer)
+        if batch:
+            self._begun.append(begin(batch, engine, self._ring))
+            self._free_ns = start_ns + engine.latency_ns(len(batch))
 
     def _refuse(self, requests: list[FrameReady], reason: Reason, detail: str) -> None:
         for request in requests:

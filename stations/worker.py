@@ -14,9 +14,10 @@ import zmq
 from line_inspector import runtime
 from line_inspector.config import Line, WorkerSettings, core_plan
 from line_inspector.errors import InputError
-from line_inspector.inference.batching import choose_batch
 from line_inspector.inference.engine import Engine
+from line_inspector.inference.fair_share import choose_model_and_batch
 from line_inspector.inference.inspection import fault, inspect
+from line_inspector.inference.page_lock import page_lock
 from line_inspector.messages import Fault, Reply, Verdict
 from line_inspector.part_record import Reason
 from line_inspector.ring import RingReader
@@ -52,7 +53,7 @@ class Worker:
         line = station.line
         self.queue: list[Request] = []
         self._station = station
-        self._ring = RingReader()
+        self._ring = RingReader(page_lock(line.inference.device))
         self._engines: OrderedDict[ModelId, Engine] = OrderedDict()  # the newest last, the one before it for a while
         self._swapped_ns = 0
         self._door = Door(name, settings, line.sockets_dir, _largest_frame_bytes(line), time.monotonic_ns)
@@ -66,7 +67,7 @@ class Worker:
         self._wanted.want(self._door.wanted)
         self._station.counters["refused"] = self._door.refused
         if self.queue:
-            self._work(min(self.queue, key=lambda request: request.frame.deadline_ns).model)
+            self._work()
 
     def close(self) -> None:
         """Lets go of door and thread."""
@@ -86,21 +87,30 @@ class Worker:
         while len(self._engines) > (1 if expired else 2):
             self._engines.popitem(last=False)
 
-    def _work(self, model: ModelId) -> None:
-        """One batch of the frames that want this model."""
-        mine = [request for request in self.queue if request.model == model]
-        engine = self._engines.get(model)
-        if engine is None:
-            has = next(reversed(self._engines), NO_MODEL).version
-            reason = Reason.WRONG_MODEL if has else Reason.ENGINE_FAULT
-            taken = self._refuse(mine, reason, f"has model {has or 'none'}, the line wants {model.version}")
-        else:
-            taken = self._infer(mine, model, engine)
+    def _work(self) -> None:
+        """One batch of one model; whoever wants a model that is not here hears it."""
+        queues: dict[ModelId, list[Request]] = {}
+        for request in self.queue:
+            queues.setdefault(request.model, []).append(request)
+        taken: set[int] = set()
+        has = next(reversed(self._engines), NO_MODEL).version
+        reason = Reason.WRONG_MODEL if has else Reason.ENGINE_FAULT
+        for model in queues.keys() - self._engines.keys():
+            taken |= self._refuse(
+                queues.pop(model), reason, f"has model {has or 'none'}, the line wants {model.version}"
+            )
+        if queues:
+            taken |= self._infer(queues)
         self.queue = [request for request in self.queue if id(request) not in taken]
 
-    def _infer(self, mine: list[Request], model: ModelId, engine: Engine) -> set[int]:
-        deadlines = [request.frame.deadline_ns for request in mine]
-        choice = choose_batch(deadlines, time.monotonic_ns(), engine.latency_ns, engine.max_batch_size)
+    def _infer(self, queues: dict[ModelId, list[Request]]) -> set[int]:
+        model, choice = choose_model_and_batch(
+            {model: [request.frame.deadline_ns for request in queue] for model, queue in queues.items()},
+            time.monotonic_ns(),
+            lambda model, size: self._engines[model].latency_ns(size),
+            lambda model: self._engines[model].max_batch_size,
+        )
+        mine, engine = queues[model], self._engines[model]
         late = self._refuse([mine[i] for i in choice.skipped], Reason.SKIPPED_LATE, "too late to be inferred")
         batch = {mine[i].frame.part_id: mine[i] for i in choice.batch}
         frames = [request.frame for request in batch.values()]

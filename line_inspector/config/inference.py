@@ -55,6 +55,9 @@ class InferenceSettings(Section):
         "auto", description="what runs the network; auto: on a CPU openvino, if installed and proven, else torch"
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes the GPU where there is one")
+    precision: Literal["fp32", "fp16", "bf16"] = Field(
+        "fp32", description="of a GPU; a model that answers otherwise in half precision runs in fp32 all the same"
+    )
     threads: int | None = Field(
         None, ge=1, le=256, description="CPU threads of the network; when left out, what the other stations leave"
     )
@@ -72,6 +75,12 @@ class InferenceSettings(Section):
     def _openvino_runs_on_the_cpu(self) -> "InferenceSettings":
         if self.engine == "openvino" and self.device == "cuda":
             raise ValueError("engine openvino runs on the CPU: set device to cpu, or engine to torch")
+        return self
+
+    @model_validator(mode="after")
+    def _half_precision_is_for_a_gpu(self) -> "InferenceSettings":
+        if self.precision != "fp32" and (self.engine == "openvino" or self.device == "cpu"):
+            raise ValueError("the CPU computes in fp32: leave precision out, or set device to auto or cuda")
         return self
 
     @model_validator(mode="after")

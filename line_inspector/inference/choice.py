@@ -35,7 +35,9 @@ def load_chosen_engine(line: Line, folder: Path) -> Engine:
         else:
             log.info("model %s runs on OpenVINO, threads: %d", folder.name, threads)
             return engine
-    return load_verified_engine(folder, settings.device, max_batch_size=settings.max_batch)
+    return load_verified_engine(
+        folder, settings.device, precision=settings.precision, max_batch_size=settings.max_batch
+    )
 
 
 def line_exports(line: Line, recipe: str) -> ExportCache | None:

@@ -1,13 +1,21 @@
-"""The way forward on an NVIDIA GPU: page-locked staging memory, a stream of its own, asynchronous copies."""
+"""Engines on an NVIDIA GPU: their lanes are CUDA streams, their programs CUDA graphs in one pool of memory."""
 
-import numpy as np
+import threading
+from collections.abc import Callable
+from functools import cache
+
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from line_inspector.errors import InputError
-from line_inspector.inference.folding import fold_batch_norm
-from line_inspector.inference.torch_engine import Forward
+from line_inspector.inference.device_network import Precision, device_network
+from line_inspector.inference.lanes import Mark
+from line_inspector.inference.manifest import Manifest
+from line_inspector.inference.pipelined_engine import PipelinedEngine
+from line_inspector.inference.tiling import Tiling
 from line_inspector.model.adps import ADPS
+
+RUNS_BEFORE_CAPTURE = 2  # libraries choose and load their kernels in the first, for which a capture leaves no room
 
 
 def exact_float32() -> None:
@@ -16,34 +24,82 @@ def exact_float32() -> None:
     torch.backends.cudnn.allow_tf32 = False
 
 
-def cuda_forward(model: ADPS, max_batch_size: int) -> Forward:
-    """Move `model` to the GPU and return its way from pixels to maps, in fp32 without TF32, so that scores agree.
-
-    A batch larger than `max_batch_size` is run in parts. Raises InputError where torch sees no usable GPU.
-    """
+def cuda_engine(
+    model: ADPS,
+    manifest: Manifest,
+    precision: Precision,
+    *,
+    max_batch_size: int,
+    frame_shape: tuple[int, ...] | None = None,
+    tiling: Tiling | None = None,
+) -> PipelinedEngine:
+    """Build a warm engine on the GPU around a model that it takes over. Raises InputError where torch sees none."""
     if not torch.cuda.is_available():
         raise InputError(
             "no CUDA device that torch can use", "device cuda", "Set the device to cpu, or install the driver."
         )
-    model = fold_batch_norm(model.cuda()).to(memory_format=torch.channels_last)
     exact_float32()
-    size_px = model.architecture.image_size_px
-    staging = torch.empty((max_batch_size, 3, size_px, size_px), dtype=torch.uint8, pin_memory=True)
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch's own annotation is missing
+    lanes = cuda_lanes()
+    network = device_network(model, lanes.device, precision)
+    return PipelinedEngine(
+        network, manifest, lanes, max_batch_size=max_batch_size, frame_shape=frame_shape, tiling=tiling
+    )
 
-    def run_part(part: NDArray[np.uint8]) -> torch.Tensor:
-        held = staging[: len(part)]
-        held.copy_(torch.from_numpy(part))
-        images = model.normalise(held.to("cuda", non_blocking=True))
-        maps = model.anomaly_map(images.contiguous(memory_format=torch.channels_last))
-        stream.synchronize()  # the staging memory is filled again by the next part
-        return maps
 
-    def forward(pixels: NDArray[np.uint8]) -> torch.Tensor:
-        with torch.cuda.stream(stream):
-            parts = [run_part(pixels[i : i + max_batch_size]) for i in range(0, len(pixels), max_batch_size)]
-            maps = torch.cat(parts)
-            stream.synchronize()  # the caller reads the maps on another stream
-            return maps
+class CudaLane:
+    """See lanes.py. A stream."""
 
-    return forward
+    def __init__(self) -> None:
+        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch's own annotation is missing
+
+    def run(self, work: Callable[[], None]) -> None:
+        with torch.cuda.stream(self._stream):
+            work()
+
+    def wait(self, mark: Mark) -> None:
+        assert isinstance(mark, torch.cuda.Event), "marks of another device"
+        self._stream.wait_event(mark)
+
+    def record(self) -> torch.cuda.Event:
+        mark = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        mark.record(self._stream)
+        return mark
+
+
+class CudaLanes:
+    """See lanes.py. All engines of a process compute in one stream, so that their graphs can share one pool of memory.
+
+    Nothing but captures happens in the stream of captures: a library's workspace belongs to a stream, and that of the
+    captures to the graphs, which another thread may be running while this one builds an engine.
+    """
+
+    def __init__(self) -> None:
+        self.device = torch.device("cuda", torch.cuda.current_device())
+        self.copy_in, self.compute, self.copy_out = CudaLane(), CudaLane(), CudaLane()
+        self._pool = torch.cuda.graph_pool_handle()
+        self._captures = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self._capturing = threading.Lock()  # torch captures one graph at a time
+
+    def host_bytes(self, count: int) -> Tensor:
+        return torch.empty(count, dtype=torch.uint8, pin_memory=True)
+
+    def copies_by_itself(self, host: Tensor) -> bool:
+        return host.is_pinned()
+
+    def program(self, work: Callable[[], None]) -> Callable[[], None]:
+        torch.cuda.current_stream().synchronize()  # in which weights and tensors were made
+        graph = torch.cuda.CUDAGraph()
+        with self._capturing:
+            for _ in range(RUNS_BEFORE_CAPTURE):
+                self.compute.run(work)
+            self.compute.record().synchronize()
+            # Other threads go on launching meanwhile: the engine in service does not wait for the next one.
+            with torch.cuda.graph(graph, pool=self._pool, stream=self._captures, capture_error_mode="thread_local"):
+                work()
+        return graph.replay
+
+
+@cache
+def cuda_lanes() -> CudaLanes:
+    """Those of the GPU; one set for the process."""
+    return CudaLanes()

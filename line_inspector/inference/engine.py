@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,4 +99,29 @@ class Engine(Protocol):
 
     def latency_ns(self, batch_size: int) -> int:
         """Return the expected time of `infer` for this batch size: measured at start, corrected by every batch."""
+        ...
+
+
+@runtime_checkable
+class Pipelined(Protocol):
+    """What an engine has besides where several of its batches can be on their way at once; `infer` is both in one.
+
+    The frames of a batch must stay where they are until it is collected: the device may copy out of them until then.
+    So what they have become is looked at after `collect`, never before.
+    """
+
+    @property
+    def depth(self) -> int:
+        """How many batches may be submitted and not collected."""
+        ...
+
+    def submit(self, frames: Sequence[NDArray[np.uint8]]) -> Any:
+        """Start a batch of at most `max_batch_size` frames and return its ticket, without waiting for anything.
+
+        Raises ValueError for a larger one, and where `depth` batches are out already.
+        """
+        ...
+
+    def collect(self, ticket: Any) -> list[Finding | FrameFault]:
+        """Wait for a batch and answer its frames, in order; each ticket once, the oldest first."""
         ...

@@ -1,5 +1,7 @@
 """Maps brought to another size so that their brightest pixel stays as bright: each cell is the maximum under it."""
 
+from functools import cache
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -21,12 +23,24 @@ def coarse_maps(maps: Tensor, view: View = WHOLE) -> Tensor:
 
 def over_frame(maps: Tensor, view: View, shape: tuple[int, int]) -> Tensor:
     """Maps of regions of interest (B, H, W) -> of the frames around them (B, *shape), 0 beside the region."""
-    rows, row_is_inside = _under(shape[0], view.y, view.height, maps.shape[1])
-    columns, column_is_inside = _under(shape[1], view.x, view.width, maps.shape[2])
-    by_row = maps[:, torch.from_numpy(rows).to(maps.device)].amax(dim=2)
-    cells = by_row[:, :, torch.from_numpy(columns).to(maps.device)].amax(dim=3)
-    inside = torch.from_numpy(np.outer(row_is_inside, column_is_inside)).to(maps.device)
-    return torch.where(inside, cells, 0.0)
+    rows, columns, outside = _cells(view, shape, (maps.shape[1], maps.shape[2]), maps.device)
+    cells = maps[:, rows].amax(dim=2)[:, :, columns].amax(dim=3)
+    return cells.masked_fill(outside, 0.0)
+
+
+@cache
+def _cells(
+    view: View, shape: tuple[int, int], map_shape: tuple[int, int], device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Which rows and columns of the map are under each cell of the frame, and whether none is, on the device.
+
+    Kept for good: a CUDA graph can neither make them nor do without them later.
+    """
+    rows, row_is_inside = _under(shape[0], view.y, view.height, map_shape[0])
+    columns, column_is_inside = _under(shape[1], view.x, view.width, map_shape[1])
+    outside = ~np.outer(row_is_inside, column_is_inside)
+    on_device = [torch.from_numpy(each).to(device) for each in (rows, columns, outside)]
+    return on_device[0], on_device[1], on_device[2]
 
 
 def _under(cells: int, start: float, length: float, pixels: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

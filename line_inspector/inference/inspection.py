@@ -1,12 +1,13 @@
 """One batch through the engine: ring slots in, a verdict or a named fault for every part out."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from line_inspector.images import Frame
-from line_inspector.inference.engine import Engine, Finding, FrameFault
+from line_inspector.inference.engine import Engine, Finding, FrameFault, Pipelined
 from line_inspector.messages import Fault, FrameReady, SlotRef, Verdict
 from line_inspector.part_record import Reason
 from line_inspector.ring import TornFrame, fingerprint
@@ -33,10 +34,29 @@ class _Held:
     fingerprint: int
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A batch that the engine has been given; `collect` waits for its findings, once."""
+
+    engine: Engine
+    answers: list[Verdict | Fault]
+    held: list[_Held]
+    collect: Callable[[], list[Finding | FrameFault]]
+    start_ns: int
+
+
 def inspect(requests: Sequence[FrameReady], engine: Engine, ring: FrameSource) -> list[Verdict | Fault]:
     """Infer every frame in place, without copying it; a slot that changed before, meanwhile or after gives a Fault.
 
     The order of the answers is not that of the requests.
+    """
+    return finish(begin(requests, engine, ring), ring)
+
+
+def begin(requests: Sequence[FrameReady], engine: Engine, ring: FrameSource) -> Begun:
+    """The first half of `inspect`: look at each slot, and give the frames to the engine. Most engines infer here.
+
+    At most `batches_at_once(engine)` may be begun and not finished.
     """
     answers: list[Verdict | Fault] = []
     held: list[_Held] = []
@@ -48,11 +68,29 @@ def inspect(requests: Sequence[FrameReady], engine: Engine, ring: FrameSource) -
         else:
             held.append(_Held(request, frame, fingerprint(frame)))
     start_ns = time.monotonic_ns()
-    findings = engine.infer([item.frame for item in held]) if held else []
+    return Begun(engine, answers, held, _start(engine, [item.frame for item in held]), start_ns)
+
+
+def finish(begun: Begun, ring: FrameSource) -> list[Verdict | Fault]:
+    """The second half: wait for the findings, by when all pixels have been read, and look at each slot again."""
+    findings = begun.collect()
     end_ns = time.monotonic_ns()
-    for item, finding in zip(held, findings, strict=True):
-        answers.append(_answer(item, finding, engine, ring, start_ns, end_ns))
+    answers = list(begun.answers)
+    for item, finding in zip(begun.held, findings, strict=True):
+        answers.append(_answer(item, finding, begun.engine, ring, begun.start_ns, end_ns))
     return answers
+
+
+def batches_at_once(engine: Engine) -> int:
+    """How many batches may be begun and not finished."""
+    return engine.depth if isinstance(engine, Pipelined) else 1
+
+
+def _start(engine: Engine, frames: list[Frame]) -> Callable[[], list[Finding | FrameFault]]:
+    if isinstance(engine, Pipelined):
+        return partial(engine.collect, engine.submit(frames))
+    findings = engine.infer(frames) if frames else []
+    return lambda: findings
 
 
 def fault(request: FrameReady, reason: Reason, detail: str) -> Fault:

@@ -1,12 +1,16 @@
 """From a model directory to an engine that may be trusted: hashes checked, golden frames replayed."""
 
+from functools import partial
 from pathlib import Path
 
 from line_inspector.errors import InputError
 from line_inspector.inference.build import MAX_BATCH_SIZE, build_engine
+from line_inspector.inference.device_network import Precision
 from line_inspector.inference.engine import Engine, Finding
 from line_inspector.inference.export_cache import read_cached_forward
+from line_inspector.inference.half_precision import is_close
 from line_inspector.inference.model_directory import read_golden, read_manifest, read_model_directory, read_tiling
+from line_inspector.inference.pipelined_engine import PipelinedEngine
 from line_inspector.inference.torch_engine import TorchEngine
 
 # Largest change of a golden frame's score between two machines or devices in fp32: kernels differ by some 1e-5, which
@@ -19,20 +23,23 @@ def load_verified_engine(
     path: Path,
     device: str = "auto",
     *,
+    precision: Precision = "fp32",
     max_batch_size: int | None = None,
     frame_shape: tuple[int, ...] | None = None,
 ) -> Engine:
     """Read a model directory, check its hashes, build its engine, and replay its golden frames.
 
+    `precision` as build_engine's; where half precision does not answer as fp32 does (half_precision.py), it is fp32.
     Raises InputError for a directory that cannot be trusted, or whose golden frames score otherwise than recorded.
     """
-    model, manifest = read_model_directory(path)
     tiling = read_tiling(path)
-    engine = build_engine(
-        model, manifest, device, max_batch_size=max_batch_size, frame_shape=frame_shape, tiling=tiling
-    )
+    build = partial(build_engine, max_batch_size=max_batch_size, frame_shape=frame_shape, tiling=tiling)
+    engine = build(*read_model_directory(path), device)
     _replay_golden(engine, path)
-    return engine
+    if precision == "fp32" or not isinstance(engine, PipelinedEngine):
+        return engine
+    half = build(*read_model_directory(path), device, precision=precision)
+    return half if is_close(half, engine, [frame for frame, _ in read_golden(path)]) else engine
 
 
 def load_verified_openvino_engine(

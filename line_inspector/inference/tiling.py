@@ -56,6 +56,13 @@ class Tiling:
             return regions
         return np.stack([self._cut(region, corner) for region in regions for corner in self.corners_px])
 
+    def tiles_on_device(self, regions: Tensor) -> Tensor:
+        """As `tiles`, of a tensor on whatever device."""
+        if regions.shape[2:] == (self.size_px, self.size_px):
+            return regions
+        places = [self.place(index) for index in range(self.count)]
+        return torch.stack([regions[:, :, rows, columns] for rows, columns in places], dim=1).flatten(0, 1)
+
     def tile(self, region: NDArray[np.uint8], index: int) -> NDArray[np.uint8]:
         """Tile `index` of a region (H, W, 3), as (S, S, 3), not copied."""
         return region[self.place(index)]

@@ -1,4 +1,4 @@
-"""The engine over a way from pixels to maps. cpu.py, cuda.py and openvino_export.py give it theirs."""
+"""The engine over a way from pixels to maps. cpu.py and openvino_export.py give it theirs."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -72,11 +72,11 @@ class TorchEngine:
 
     def anomaly_maps(self, frames: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32] | FrameFault]:
         """Return each frame's full map; see Engine."""
-        return self._answer(frames, _full_maps, self._tiling.view)
+        return self._answer(frames, full_maps, self._tiling.view)
 
     def region_maps(self, regions: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32] | FrameFault]:
         """Return each region's full map; see Engine."""
-        return self._answer(regions, _full_maps, self._tiling.view.of_region())
+        return self._answer(regions, full_maps, self._tiling.view.of_region())
 
     def latency_ns(self, batch_size: int) -> int:
         """Return the expected time of `infer`; see Engine."""
@@ -139,7 +139,8 @@ def _findings(maps: torch.Tensor, scale: ScoreScale, view: View) -> list[Finding
     return [Finding(score, heat) for score, heat in zip(scores, heats, strict=True)]
 
 
-def _full_maps(maps: torch.Tensor, scale: ScoreScale, view: View) -> list[NDArray[np.float32]]:
+def full_maps(maps: torch.Tensor, scale: ScoreScale, view: View) -> list[NDArray[np.float32]]:
+    """Maps of regions by the network's own scores (B, H, W) -> of whole frames, on the stable scale."""
     if not view.is_whole_frame:
         maps = over_frame(maps, view, view.frame_shape((maps.shape[1], maps.shape[2]), LARGEST_MAP_PX))
     return list(scale.apply(maps).cpu().numpy())

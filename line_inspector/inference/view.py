@@ -72,12 +72,15 @@ class View(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         step_px = self.step_px(size_px)
         return [(row * step_px, column * step_px) for row in range(self.rows) for column in range(self.columns)]
 
+    def place(self, height_px: int, width_px: int) -> tuple[slice, slice]:
+        """Rows and columns of the region of interest in a frame of this size; at least one of each."""
+        if self.is_whole_frame:
+            return slice(0, height_px), slice(0, width_px)
+        return _pixels(self.y, self.height, height_px), _pixels(self.x, self.width, width_px)
+
     def cut(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The region of interest of a frame (H, W) or (H, W, 3), not copied; at least one pixel."""
-        if self.is_whole_frame:
-            return frame
-        rows = _pixels(self.y, self.height, frame.shape[0])
-        return frame[rows, _pixels(self.x, self.width, frame.shape[1])]
+        return frame if self.is_whole_frame else frame[self.place(*frame.shape[:2])]
 
 
 def _pixels(start: float, length: float, count: int) -> slice:
