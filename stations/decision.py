@@ -241,7 +241,7 @@ class DecisionStation:
     def _count(self) -> None:
         counters = self._station.counters
         counters["open"] = len(self._book)
-        counters["announced"] = counters["accepted"] + counters["rejected"] + counters["open"]
+        counters["announced"] = self._book.announced
         counters["unacknowledged"] = len(self._receipts)
         counters["uncommitted"] = self._ledger.pending
         counters.update(self._archive.counters())

@@ -278,6 +278,16 @@ def test_a_gap_that_is_wide_enough_is_told_of_once_unless_the_belt_may_slow_down
     played.close()
 
 
+def test_a_trigger_that_comes_late_narrows_a_gap_that_was_wide_enough(played: Played) -> None:
+    played.trigger("a")
+    window_ns = int(played.line.decision.gate.window_ms * 1e6)
+    free = told_last(played, "a", lambda told: told.free_until_ns - told.trigger_ns > window_ns)
+    late_ns = free.trigger_ns + window_ns // 2
+    played.trigger("b", age_s=(time.monotonic_ns() - late_ns) / 1e9)
+    narrower = told_last(played, "a", lambda told: told.followed)
+    assert narrower.free_until_ns == pytest.approx(late_ns, abs=1e6)
+
+
 def test_nothing_is_vouched_for_before_capture_was_there(played: Played) -> None:
     played.trigger("a", age_s=0.9)
     first = told_last(played, "a", lambda told: True)

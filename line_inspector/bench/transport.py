@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from line_inspector.bench.timing import Budget, Spread, spread
-from line_inspector.bench.transport_ways import GIVERS, SLOTS, Giver, owner
+from line_inspector.bench.transport_ways import GIVERS, SLOTS, Giver, owner, remove_abandoned
 from line_inspector.errors import InputError
 from line_inspector.images import Frame
 
@@ -52,6 +52,7 @@ class Transport:
 
 def measure_transport(seconds: float) -> Transport:
     """Takes about so long, at least some seconds. Raises InputError where a process cannot be started."""
+    remove_abandoned()
     rng = np.random.default_rng(0)
     frames = [rng.integers(0, 256, SHAPE, np.uint8) for _ in range(BUFFERS)]
     with tempfile.TemporaryDirectory(prefix="line-inspector-bench-") as name, ExitStack() as stack:
@@ -150,7 +151,9 @@ def _way(name: str, folder: Path) -> Iterator[_Way]:
     progress = folder / f"{name}.count"
     progress.write_bytes(bytes(8))
     command = [sys.executable, "-m", "line_inspector.bench.transport_taker", name, str(folder), str(progress)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(  # in a session of its own: Ctrl-C is for this process to act on
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     giver: Giver | None = None
     try:
         assert process.stdout

@@ -17,13 +17,14 @@ import zmq
 from line_inspector.bus import Bus
 from line_inspector.images import Frame
 from line_inspector.messages import FrameReady
-from line_inspector.ring import Geometry, RingReader, RingWriter, fingerprint
+from line_inspector.ring import PREFIX, SHM, Geometry, RingReader, RingWriter, fingerprint
 from line_inspector.streams import FRAMES
 
 SLOTS = 48
 ZMQ_FRAMES = 8  # under way in each socket
 STAMP = struct.Struct("<qIIII")  # when it was sent, height, width, number of the frame, fingerprint
 CAMERA = "bench"
+OWNER = "bench-"  # and the process
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,15 @@ TAKERS: dict[str, type[RingTaker] | type[ZmqTaker]] = {"ring": RingTaker, "zerom
 
 def owner() -> str:
     """A name for this process's ring."""
-    return f"bench-{os.getpid()}"
+    return f"{OWNER}{os.getpid()}"
+
+
+def remove_abandoned() -> None:
+    """Removes the rings of measurements that were killed."""
+    for segment in SHM.glob(f"{PREFIX}.{OWNER}*"):
+        pid = segment.name.removeprefix(f"{PREFIX}.{OWNER}").partition(".")[0]
+        if not Path("/proc", pid).exists():
+            segment.unlink(missing_ok=True)
 
 
 def _socket(kind: int) -> "zmq.Socket[bytes]":

@@ -9,6 +9,8 @@ from line_inspector.config.line import Line
 STATIONS_PER_CORE = 4  # capture, decision and overlay wait most of the time
 MOST_THREADS = 8  # of one network by default: one image at a time gains little from more
 WORKERS = ("inference", "worker")
+# When the process began: with `inference.pin` it may use fewer of them later.
+CORES = frozenset(os.sched_getaffinity(0))
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,12 @@ class CorePlan:
 
 
 def core_plan(line: Line, cores: Collection[int] | None = None) -> CorePlan:
-    """Share out `cores`, by default those that this process may use.
+    """Share out `cores`, by default those that this process might use when it began.
 
     One core is left for every STATIONS_PER_CORE stations that do not run the network; the workers on this host share
     the rest, at most MOST_THREADS threads each. `inference.threads`, where set, counts instead.
     """
-    usable = sorted(os.sched_getaffinity(0) if cores is None else cores)
+    usable = sorted(CORES if cores is None else cores)
     workers = max(1, sum(worker.is_local for worker in line.inference.workers.values()))
     stations = len(line.cameras) + 2  # decision and overlay
     left = max(1, len(usable) - -(-stations // STATIONS_PER_CORE))

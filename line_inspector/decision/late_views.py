@@ -43,6 +43,10 @@ class LateViews:
                 seen = {view.camera for view in views_of(record)}
                 self._add(record.part_id, (record.gate_ns,), set(self._lanes.get(record.camera, ())) - seen)
 
+    def forget(self) -> None:
+        """Places on the belt mean something else from now on."""
+        self._parts.clear()
+
     def part_of(self, view: View) -> str | None:
         """The id of the decided part that this is the missing view of; each camera has one."""
         camera, place = view.announcement.camera, view.place

@@ -60,6 +60,7 @@ class PartBook:
         self._held: OrderedDict[str, tuple[Verdict | Fault, int]] = OrderedDict()
         self._windows = Windows(reach, self._belt)
         self._late_views = LateViews(self._lanes, 2 * reach.least_half_ns)
+        self.announced = 0  # parts, each counted once, however many cameras see it
         self._uncommitted = set(decided)
         self._committed: OrderedDict[str, None] = OrderedDict()
 
@@ -82,6 +83,7 @@ class PartBook:
         if len(part.views) == 1 and (decided := self._late_views.part_of(view)):
             view.answer(Finding(Reason.LATE_VIEW, f"of part {decided}, which was decided without it"))
             return [self._decide(part, now_ns, worker_down=False)]
+        self.announced += len(part.views) == 1
         answer, held_ns = self._held.pop(part_id, (None, None))
         if isinstance(answer, Fault):
             view.answer(blame(answer))
@@ -149,7 +151,9 @@ class PartBook:
     def derailed(self, now_ns: int) -> list[Decision]:
         """Rejects every part that still waits: the belt's places mean something else from now on."""
         self._windows.forget()
-        return self.abandon(now_ns, Finding(Reason.BELT_UNKNOWN, "the encoder counts anew"))
+        decided = self.abandon(now_ns, Finding(Reason.BELT_UNKNOWN, "the encoder counts anew"))
+        self._late_views.forget()
+        return decided
 
     def next_deadline_ns(self) -> int:
         """When `expire` has something to do next; NEVER_NS when no part waits."""

@@ -33,8 +33,8 @@ def judge(verdict: Verdict, announcement: Announcement, now_ns: int) -> Finding:
 
 def blame(fault: Fault) -> Finding:
     """What a fault means for its part: never good, whatever it says."""
-    if fault.reason is Reason.GOOD:
-        return Finding(Reason.NO_VERDICT, f"a fault that says good: {fault.detail}")
+    if fault.reason in (Reason.GOOD, Reason.LATE_VIEW):  # the latter would make it no part at all
+        return Finding(Reason.NO_VERDICT, f"a fault that says {fault.reason}: {fault.detail}")
     return Finding(fault.reason, fault.detail)
 
 

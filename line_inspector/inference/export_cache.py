@@ -25,6 +25,7 @@ from line_inspector.inference.parity import TOLERANCE
 from line_inspector.inference.torch_engine import Forward
 
 LOCK = ".lock"
+LONGEST_EXPORT_S = 1800.0  # it takes a quarter of a minute, and at idle priority on a busy machine some minutes
 EXPORT_AGAIN = "Make it: line-inspector models export LINE.yaml"
 
 log = logging.getLogger(__name__)
@@ -70,9 +71,12 @@ def read_cached_forward(export: Path, manifest: Manifest, threads: int) -> Forwa
     Raises InputError where OpenVINO is not installed, and where the export is missing, changed, or of another model.
     """
     import_extra("openvino", "openvino")
-    if not export.exists():
-        raise InputError("the model has no export", str(export), EXPORT_AGAIN)
-    forward, written = read_export(export, threads)
+    try:
+        if not export.exists():
+            raise InputError("the model has no export", str(export), EXPORT_AGAIN)
+        forward, written = read_export(export, threads)
+    except OSError as e:
+        raise InputError(f"cannot be read ({e.strerror or e})", str(export), "Check its owner and rights.") from e
     if written.model != manifest:
         raise InputError("is the export of another model", str(export), EXPORT_AGAIN)
     if not written.parity.within(TOLERANCE):
@@ -126,15 +130,20 @@ def _remove_cut_short(export: Path) -> None:
 def _export_in_child(model_dir: Path, export: Path, lock: int) -> None:
     command = [sys.executable, "-m", "line_inspector", "export", str(model_dir), "--format", "openvino"]
     log.info("model %s is being exported to OpenVINO", export.name)
-    done = subprocess.run(
-        [*command, "--out", str(export)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        pass_fds=[lock],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    try:
+        done = subprocess.run(
+            [*command, "--out", str(export)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            pass_fds=[lock],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            timeout=LONGEST_EXPORT_S,
+        )
+    except subprocess.TimeoutExpired as e:
+        what = f"no OpenVINO export within {LONGEST_EXPORT_S / 60:g} minutes"
+        raise InputError(what, str(model_dir), "Set inference.engine to torch.") from e
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"it ended with code {done.returncode}"]
         what = f"no OpenVINO export: {said[-1].removeprefix('error: ')}"

@@ -17,6 +17,7 @@ from line_inspector.simulation.gate import Passage
 from line_inspector.simulation.plc_program import PlcProgram
 from line_inspector.simulation.plc_trouble import LOOK_S, PlcState, read_trouble, trouble_file
 
+RETRY_S = 0.2
 START_S = 120.0  # an OPC UA server builds some thousand nodes first, on a busy machine too
 
 StopServer = Callable[[], Awaitable[Any]]
@@ -91,8 +92,11 @@ class SimulatedPlc:
             trouble = read_trouble(told)
             self._program.shift_clock(trouble.clock_shift_ms)
             if trouble.state is not state:
-                stop_server = await self._turned(state, trouble.state, stop_server)
-                state = trouble.state
+                try:
+                    stop_server = await self._turned(state, trouble.state, stop_server)
+                    state = trouble.state
+                except OSError:  # another program has its port, as a connection's own end may: it tries again
+                    await asyncio.sleep(RETRY_S)
             await asyncio.sleep(LOOK_S)
         return stop_server
 

@@ -96,18 +96,18 @@ class Announcer:
         told = self._announced.get(gap.part_id)
         if told is None:
             return False
-        if self._is_free(told) and told.free_from_ns == gap.from_ns:
+        known_free = self._is_free(told.trigger_ns, told.free_until_ns) and told.free_from_ns == gap.from_ns
+        if known_free and self._is_free(told.trigger_ns, gap.until_ns):
             return True
         self._announced[gap.part_id] = told = replace(told, **_told(gap))
         return self._sender.renew(gap.part_id, told)
 
-    def _is_free(self, told: Announcement) -> bool:
-        """Whether decision knows that nobody follows within the gate's window: how far behind it is changes nothing.
+    def _is_free(self, trigger_ns: int, until_ns: int | None) -> bool:
+        """Whether nobody follows within the gate's window: then it changes nothing how far behind the next one is.
 
         Not with an encoder, whose belt may bring the next one nearer in time.
         """
-        until_ns = told.free_until_ns
-        return until_ns is not None and until_ns - told.trigger_ns >= self._window_ns and not self._line.belt.encoder
+        return until_ns is not None and until_ns - trigger_ns >= self._window_ns and not self._line.belt.encoder
 
 
 def _told(gap: Gap) -> dict[str, Any]:

@@ -116,16 +116,19 @@ class Registry:
         version = manifest.version
         if not NAME.fullmatch(version) or version == CURRENT:
             raise InputError(f"its version is not a name for a folder: {version!r}", str(model_dir), "Train it again.")
+        self._require_new(version)
+        if not self._export_required:  # made beforehand, so that nobody's rollback has to wait for it
+            self._export(model_dir, version)
         with self._changing(create=True):
-            if (self.folder / version).exists():
-                raise InputError(f"version {version} is here already", str(self.folder), "Publish another model.")
+            self._require_new(version)
             incoming = self.folder / f"{INCOMING}{version}"
             try:
                 shutil.copytree(model_dir, incoming)
                 load_verified_engine(incoming, "cpu")  # or every part is rejected from a worker's next start on
                 for copied in [*incoming.rglob("*"), incoming]:
                     sync(copied)
-                self._export(incoming, version)
+                if self._export_required:
+                    self._export(incoming, version)
                 incoming.rename(self.folder / version)
             finally:
                 shutil.rmtree(incoming, ignore_errors=True)
@@ -143,8 +146,11 @@ class Registry:
             if not NAME.fullmatch(version) or folder.is_symlink() or not folder.is_dir():
                 raise InputError(f"no version {version}", str(self.folder), "List the models to see what is there.")
             load_verified_engine(folder, "cpu")
-            self._export(folder, version)
+            if self._export_required:
+                self._export(folder, version)
             self._switch(version, "rollback")
+        if not self._export_required:  # usually there still; else the worker runs on torch at once
+            self._export(folder, version)
         return version
 
     def export(self) -> str:
@@ -158,6 +164,14 @@ class Registry:
                 raise InputError("no model is in service", str(self.folder), "Publish one.")
             self._export(self.folder / version, version)
         return version
+
+    @property
+    def _export_required(self) -> bool:
+        return self._exports is not None and self._exports.required
+
+    def _require_new(self, version: str) -> None:
+        if (self.folder / version).exists():
+            raise InputError(f"version {version} is here already", str(self.folder), "Publish another model.")
 
     def _export(self, model_dir: Path, version: str) -> None:
         if self._exports is not None:

@@ -47,8 +47,10 @@ def decided(
 def test_two_good_views_are_one_accepted_part_named_after_the_first_camera(first: str) -> None:
     top, side = seen("top"), seen("side", START_NS + 403 * MS)
     order = (top, side) if first == "top" else (side, top)
-    [decision] = decided(new_book(), *order, *(inspected(told) for told in order))
+    book = new_book()
+    [decision] = decided(book, *order, *(inspected(told) for told in order))
     record = decision.record
+    assert book.announced == 1
     assert record.accepted and (record.part_id, record.camera, record.gate_ns) == ("top-1", "top", top.gate_ns)
     assert set(decision.views) == {"top-1", "side-1"} and decision.shown == "top-1"
     assert [(view.part_id, view.reason, view.score) for view in views_of(record)] == [
@@ -129,6 +131,13 @@ def test_after_a_crash_a_late_view_is_one_still() -> None:
     restarted.recovered([without.record])
     [late] = restarted.announce(seen("side"), top.deadline_ns + 1)
     assert late.record.reason is Reason.LATE_VIEW
+
+
+def test_when_the_encoder_counts_anew_old_places_have_no_late_view() -> None:
+    book = new_book()
+    decided(book, seen("top"))
+    assert [decision.record.reason for decision in book.derailed(START_NS + 201 * MS)] == [Reason.BELT_UNKNOWN]
+    assert book.announce(seen("side"), START_NS + 202 * MS) == [] and book.announced == 2
 
 
 def test_views_too_far_apart_are_of_two_parts() -> None:

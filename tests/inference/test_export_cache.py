@@ -1,5 +1,6 @@
 """A line's OpenVINO exports: made when a model is published, never while a line starts, and never trusted blindly."""
 
+import errno
 import logging
 import shutil
 import subprocess
@@ -94,6 +95,7 @@ def of_another_model(export: Path, write_tiny_model: Callable[..., Path]) -> Non
         ("missing", "the model has no export. Make it: line-inspector models export LINE.yaml"),
         ("changed", "does not match its sha256"),
         ("of another model", "is the export of another model"),
+        ("of another user", "Permission denied"),
         ("not installed", "pip install 'line-inspector[openvino]'"),
         ("wrong answers", "golden frame 0 scores"),
     ],
@@ -115,6 +117,8 @@ def test_without_a_sound_export_torch_runs_at_once_and_one_line_says_why(
         changed(export)
     elif fault == "of another model":
         of_another_model(export, write_tiny_model)
+    elif fault == "of another user":
+        monkeypatch.setattr("line_inspector.inference.export_cache.read_export", denied)
     elif fault == "not installed":
         monkeypatch.setitem(sys.modules, "openvino", None)
     elif fault == "wrong answers":
@@ -128,8 +132,12 @@ def test_without_a_sound_export_torch_runs_at_once_and_one_line_says_why(
     assert sorted(line.data_dir.rglob("*")) == before  # nothing was exported
 
     named = line_of(tmp_path, "{engine: openvino}")
-    with pytest.raises(InputError, match="openvino|export|golden"):  # who names it gets it, or nothing
+    with pytest.raises(InputError, match="openvino|export|golden|Permission"):  # who names it gets it, or nothing
         load_chosen_engine(named, folder)
+
+
+def denied(*_: object) -> None:
+    raise PermissionError(errno.EACCES, "Permission denied")
 
 
 def flat(pixels: np.ndarray) -> object:
