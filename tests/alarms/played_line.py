@@ -203,7 +203,8 @@ class PlayedLine:
         return {one.name for one in self.shown.alarms} if self.shown else set()
 
     def acknowledge(self, name: str, subject: str = "", who: str = "Ann") -> None:
-        assert self._operator.send(AlarmAcknowledgement(name=name, subject=subject, who=who))
+        said = AlarmAcknowledgement(name=name, subject=subject, who=who)
+        self.until(lambda: self._operator.send(said))  # after a restart the connection has to form again
 
     def audited(self) -> list[tuple[str, str, str]]:
         """(Action, subject, who) of every row about alarms, in order."""
