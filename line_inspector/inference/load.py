@@ -50,11 +50,15 @@ def load_verified_openvino_engine(
     Raises InputError also where there is no such export, or it cannot be trusted, or OpenVINO is not installed.
     """
     manifest = read_manifest(path)
-    forward = read_cached_forward(cache / path.name, manifest, threads)
     read_model_directory(path)  # for its hashes: what proves the export must not have changed
     batch_size = max_batch_size or MAX_BATCH_SIZE["cpu"]
-    engine = TorchEngine(forward, manifest, max_batch_size=batch_size, tiling=read_tiling(path), runtime="openvino")
-    _replay_golden(engine, path)
+    try:
+        forward = read_cached_forward(cache / path.name, manifest, threads)
+        engine = TorchEngine(forward, manifest, max_batch_size=batch_size, tiling=read_tiling(path), runtime="openvino")
+        _replay_golden(engine, path)
+    except RuntimeError as e:  # how OpenVINO says that it cannot compile or run something on this machine
+        said = " ".join(str(e).split())
+        raise InputError(f"OpenVINO cannot run it ({said})", str(path), "Set inference.engine to torch.") from e
     return engine
 
 

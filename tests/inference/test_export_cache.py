@@ -98,6 +98,7 @@ def of_another_model(export: Path, write_tiny_model: Callable[..., Path]) -> Non
         ("of another user", "Permission denied"),
         ("not installed", "pip install 'line-inspector[openvino]'"),
         ("wrong answers", "golden frame 0 scores"),
+        ("no such instruction", "OpenVINO cannot run it (unknown kernel)"),
     ],
 )
 def test_without_a_sound_export_torch_runs_at_once_and_one_line_says_why(
@@ -123,6 +124,8 @@ def test_without_a_sound_export_torch_runs_at_once_and_one_line_says_why(
         monkeypatch.setitem(sys.modules, "openvino", None)
     elif fault == "wrong answers":
         monkeypatch.setattr("line_inspector.inference.load.read_cached_forward", lambda *_: flat)
+    elif fault == "no such instruction":
+        monkeypatch.setattr("line_inspector.inference.load.read_cached_forward", lambda *_: refused)
     before = sorted(line.data_dir.rglob("*"))
     with caplog.at_level(logging.WARNING):
         engine = load_chosen_engine(line, folder)
@@ -132,12 +135,18 @@ def test_without_a_sound_export_torch_runs_at_once_and_one_line_says_why(
     assert sorted(line.data_dir.rglob("*")) == before  # nothing was exported
 
     named = line_of(tmp_path, "{engine: openvino}")
-    with pytest.raises(InputError, match="openvino|export|golden|Permission"):  # who names it gets it, or nothing
+    with pytest.raises(
+        InputError, match="openvino|export|golden|Permission|OpenVINO"
+    ):  # who names it gets it, or nothing
         load_chosen_engine(named, folder)
 
 
 def denied(*_: object) -> None:
     raise PermissionError(errno.EACCES, "Permission denied")
+
+
+def refused(_pixels: np.ndarray) -> object:
+    raise RuntimeError("unknown\n  kernel")
 
 
 def flat(pixels: np.ndarray) -> object:
