@@ -91,6 +91,9 @@ def views_of(record: PartRecord) -> list[ViewRecord]:
         return []
 
 
+OF_NO_PART = frozenset({Reason.DOUBLE_TRIGGER, Reason.LATE_VIEW})  # only who knows the triggers can say so
+
+
 def is_part(record: PartRecord) -> bool:
     """Whether the record is of a part of its own: not of a second trigger, or a belated view, of another one.
 

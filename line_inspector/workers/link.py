@@ -14,6 +14,7 @@ from line_inspector.config import WorkerSettings
 from line_inspector.encoding import MalformedMessage
 from line_inspector.images import Frame
 from line_inspector.messages import Call, Fault, FrameReady, Reply, Verdict
+from line_inspector.part_record import OF_NO_PART
 from line_inspector.streams import ANSWERS, WORK
 from line_inspector.workers.curve import SILENCE_MS, join_curve
 from line_inspector.workers.model_id import NO_MODEL, ModelId
@@ -188,4 +189,7 @@ def _decoded(parts: list[bytes]) -> Heard:
         return Heard(reply, None)
     if len(parts) != 2 or reply.holds not in kinds:
         raise MalformedMessage(f"{len(parts)} parts that hold {reply.holds!r}")
-    return Heard(reply, encoding.decode(parts[1], kinds[reply.holds]))
+    answer = encoding.decode(parts[1], kinds[reply.holds])
+    if isinstance(answer, Fault) and answer.reason in OF_NO_PART:  # believed, it would take a part out of the count
+        raise MalformedMessage(f"a worker cannot know of a {answer.reason}")
+    return Heard(reply, answer)

@@ -268,6 +268,17 @@ def test_the_line_gives_no_frame_to_a_worker_of_another_key(
     impostor.close()
 
 
+@pytest.mark.parametrize("reason", [Reason.DOUBLE_TRIGGER, Reason.LATE_VIEW, Reason.ENGINE_FAULT])
+def test_a_worker_cannot_say_that_a_part_is_none(settings: WorkerSettings, tmp_path: Path, reason: Reason) -> None:
+    with door_of(settings, tmp_path) as door, link_of(settings, tmp_path) as link:
+        connect(link, door)
+        assert link.give(call(10**9, (40, 50, 3)), ready(), picture(), time.monotonic_ns())
+        fault = Fault(part_id="p1", camera="top", reason=reason, detail="")
+        heard, _ = exchange(link, door, 1.5, lambda request: fault)
+        assert [item.answer.reason for item in heard if item.answer] == [reason] * (reason is Reason.ENGINE_FAULT)
+        assert link.refused == (reason is not Reason.ENGINE_FAULT)
+
+
 @pytest.mark.parametrize(
     ("shape", "pixels"),
     [((40, 50, 3), bytes(10)), ((0, 50, 3), b""), ((40, 50, 2), bytes(4000)), ((-40, -50, 3), bytes(6000))],
