@@ -21,6 +21,8 @@ FEWEST, MOST_S = 5, 1.5
 class Roofline:
     """Rates are the best that were measured, in float32; the model's work is that of one frame, all its tiles.
 
+    The matrix rate is PyTorch's: another runtime with better kernels for this CPU can reach more than all of it.
+    `bytes_per_image` are those that no cache can spare: the weights, the pixels, and the maps.
     `attainable_images_per_s` is what the tighter of both limits allows, `bound` says which; `fraction` is how much of
     it the bare engine reaches at its best batch size.
     """
@@ -31,7 +33,6 @@ class Roofline:
     memory_bytes_per_s: float
     flops_per_image: int
     bytes_per_image: int
-    weight_bytes: int
     bound: str
     attainable_images_per_s: float
     images_per_s: float
@@ -41,7 +42,8 @@ class Roofline:
 def measure_roofline(device: str, manifest: Manifest, tiles: int, images_per_s: float, seconds: float) -> Roofline:
     """Takes about so long. `tiles` are those that the model looks at in one frame, `images_per_s` the engine's best."""
     cost = cost_of(read_architecture(manifest))
-    flops, moved = 2 * cost.multiply_adds * tiles, cost.bytes_moved * tiles
+    pixels = tiles * manifest.preprocessing.size_px**2
+    flops, moved = 2 * cost.multiply_adds * tiles, 4 * cost.parameters + (3 + 4) * pixels
     matrix, memory = _matrix_rate(device, seconds / 2), _memory_rate(device, seconds / 2)
     by_matrix, by_memory = matrix / flops, memory / moved
     attainable = min(by_matrix, by_memory)
@@ -52,7 +54,6 @@ def measure_roofline(device: str, manifest: Manifest, tiles: int, images_per_s: 
         memory_bytes_per_s=memory,
         flops_per_image=flops,
         bytes_per_image=moved,
-        weight_bytes=4 * cost.parameters,
         bound="matrix products" if by_matrix < by_memory else "memory",
         attainable_images_per_s=attainable,
         images_per_s=images_per_s,

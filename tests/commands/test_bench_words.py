@@ -35,7 +35,7 @@ MEASURED = Measurement(
         (1944, 2592), 9, 1000.0, 5.0e9, 6.0e9, 0.9e9, 0.83, 5.6,
         Spread(300, 0.8, 1.4, 2.0), Spread(300, 7.0, 11.0, 12.0), 0.99,
     ),
-    roofline=Roofline("CPU", 1, 1e11, 1e10, 4 * 10**9, 3 * 10**8, 10**7, "matrix products", 25.0, 20.0, 0.8),
+    roofline=Roofline("CPU", 1, 1e11, 1e10, 4 * 10**9, 3 * 10**8, "matrix products", 25.0, 20.0, 0.8),
     line=LineTable(Saturation(65.0, 47.0, 50.0, {1: 200}, 0.94), ROWS),
     capacity=capacity(ROWS, 4.0, "cap"),
 )  # fmt: skip
