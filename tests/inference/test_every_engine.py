@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from exported import ExportedModel
+from plain_engine import plain_maps
 
 from line_inspector.inference.build import build_engine
 from line_inspector.inference.engine import Engine, Finding, FrameFault
@@ -19,7 +20,6 @@ from line_inspector.inference.tiling import Tiling
 from line_inspector.inference.torch_engine import TorchEngine
 from line_inspector.inference.view import View
 from line_inspector.messages import HEAT_SIDE_PX
-from line_inspector.model.adps import ADPS
 from line_inspector.part_record import Reason
 
 CLOSE = 1e-5
@@ -64,19 +64,6 @@ def with_view(runtime: str, exported_model: ExportedModel) -> Callable[[Tiling],
         return build_engine(model, manifest, device, max_batch_size=2, tiling=tiling)
 
     return build
-
-
-@pytest.fixture
-def frames(draw_frame: Callable[..., np.ndarray]) -> list[np.ndarray]:
-    colour = np.dstack([draw_frame(seed, 64, 64) for seed in (5, 6, 7)])
-    return [draw_frame(0), draw_frame(1, 200, 30), colour, draw_frame(2, 64, 64)]
-
-
-def plain_maps(model: ADPS, frames: list[np.ndarray]) -> np.ndarray:
-    with torch.no_grad():
-        return np.concatenate(
-            [model.anomaly_map(model.normalise(torch.from_numpy(to_model_input(f, 64))[None])).numpy() for f in frames]
-        )
 
 
 def test_scores_maps_and_heat_are_those_of_the_plain_model(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from exported import ExportedModel
+from plain_engine import plain_maps
 
 from line_inspector.inference import openvino_export
 from line_inspector.inference.build import build_engine
@@ -19,7 +20,6 @@ from line_inspector.inference.model_directory import (
     read_model_directory,
     write_model_directory,
 )
-from line_inspector.inference.preprocess import to_model_input
 from line_inspector.inference.scale import LIMIT, ScoreScale
 from line_inspector.inference.torch_engine import TorchEngine
 from line_inspector.model.adps import ADPS
@@ -31,19 +31,6 @@ CLOSE = 1e-5
 @pytest.fixture
 def model_dir(exported_model: ExportedModel) -> Path:
     return exported_model.model_dir
-
-
-@pytest.fixture
-def frames(draw_frame: Callable[..., np.ndarray]) -> list[np.ndarray]:
-    colour = np.dstack([draw_frame(seed, 64, 64) for seed in (5, 6, 7)])
-    return [draw_frame(0), draw_frame(1, 200, 30), colour, draw_frame(2, 64, 64)]
-
-
-def plain_maps(model: ADPS, frames: list[np.ndarray]) -> np.ndarray:
-    with torch.no_grad():
-        return np.concatenate(
-            [model.anomaly_map(model.normalise(torch.from_numpy(to_model_input(f, 64))[None])).numpy() for f in frames]
-        )
 
 
 def test_a_model_whose_answer_is_no_number_gives_a_fault_never_a_score(model_dir: Path, frames: list) -> None:
