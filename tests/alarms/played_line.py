@@ -183,10 +183,19 @@ class PlayedLine:
         )
 
     def _answer(self, part_id: str, score: float | None, reason: Reason | None) -> None:
+        """Insists: after a restart of decision the connections have to form again."""
         if reason:
-            self._faults.send(Fault(part_id=part_id, camera=self.camera, reason=reason, detail=""))
+            fault = Fault(part_id=part_id, camera=self.camera, reason=reason, detail="")
+            self._insist(lambda: self._faults.send(fault))
         elif score is not None:
-            self._verdicts.send(verdict(part_id, self.camera, score, self.version))
+            said = verdict(part_id, self.camera, score, self.version)
+            self._insist(lambda: self._verdicts.send(said))
+
+    def _insist(self, sent: Callable[[], bool]) -> None:
+        end_s = time.monotonic() + PATIENCE_S
+        while not sent():
+            assert time.monotonic() < end_s, "decision does not listen"
+            time.sleep(0.001)
 
     def parts(self, count: int, score: float | None = 0.1, reason: Reason | None = None) -> list[str]:
         return [self.part(score, reason) for _ in range(count)]
@@ -204,7 +213,7 @@ class PlayedLine:
 
     def acknowledge(self, name: str, subject: str = "", who: str = "Ann") -> None:
         said = AlarmAcknowledgement(name=name, subject=subject, who=who)
-        self.until(lambda: self._operator.send(said))  # after a restart the connection has to form again
+        self._insist(lambda: self._operator.send(said))
 
     def audited(self) -> list[tuple[str, str, str]]:
         """(Action, subject, who) of every row about alarms, in order."""
