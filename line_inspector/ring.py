@@ -8,6 +8,7 @@ reader. Segments are mapped directly: before Python 3.13
 multiprocessing.shared_memory unlinks a segment when any process that attached to it exits.
 """
 
+import math
 import mmap
 import os
 import re
@@ -114,6 +115,13 @@ class RingWriter:
         self._generations[slot], self._held_until_ns[slot] = generation, deadline_ns + keep_ns
         self._next = (slot + 1) % self._geometry.slots
         return SlotRef(ring=self.name, slot=slot, generation=generation)
+
+    def written(self, ref: SlotRef, shape: tuple[int, ...]) -> Frame:
+        """What lies in a slot, in place, read-only: the frame that was written there, until the slot is reused."""
+        _, pixels = _slot(self._memory, self._geometry, ref.slot)
+        frame = pixels[: math.prod(shape)].reshape(shape)
+        frame.flags.writeable = False
+        return frame
 
     def close(self) -> None:
         """Removes the segment's name; readers that have it mapped keep their view."""

@@ -139,11 +139,13 @@ class Capture:
             return
         captured_ns = time.monotonic_ns()
         unseen = self._sight.look(frame)
+        kept = None
         if unseen:
             self._fault(trigger.part_id, unseen.reason, unseen.detail)
         elif not self._expired(trigger, captured_ns):  # a camera that stalled has seen the next part
             deadline_ns = trigger.trigger_ns + self._station.line.deadline_ns(self._name)
-            self._deliver(trigger.part_id, frame, deadline_ns, captured_ns)
+            kept = self._deliver(trigger.part_id, frame, deadline_ns, captured_ns)
+        self._sight.remember(frame.copy() if kept is None else kept)
 
     def _expired(self, trigger: Trigger, now_ns: int) -> bool:
         """Whether the part is not before the lens. A trigger of the future would also hold its slot until then."""
@@ -162,22 +164,24 @@ class Capture:
         self._announcer.resend(now_ns)
         self._station.counters["unacknowledged"] = len(self._announcer)
 
-    def _deliver(self, part_id: str, frame: Frame, deadline_ns: int, captured_ns: int) -> None:
+    def _deliver(self, part_id: str, frame: Frame, deadline_ns: int, captured_ns: int) -> Frame | None:
+        """The frame as it lies in the ring; None when it did not get there."""
         wrong = self._wrong_size(frame)
         if wrong:
             self._fault(part_id, Reason.BAD_FRAME, wrong)
-            return
+            return None
         try:
             slot = self._ring.write(frame, part_id, deadline_ns, self._keep_ns, captured_ns)
         except RingOverrun as e:
             self._fault(part_id, Reason.OVERRUN, f"{e}: parts come faster than max_rate_hz")
-            return
+            return None
         ready = FrameReady(
             part_id=part_id, camera=self._name, slot=slot, captured_ns=captured_ns, deadline_ns=deadline_ns
         )
         self._shots.send(ready)  # so that the archive gets the picture even when no verdict comes
         if not self._frames.send(ready):
             self._fault(part_id, Reason.WORKER_DOWN, "no worker takes frames")
+        return self._ring.written(slot, frame.shape)
 
     def _wrong_size(self, frame: Frame) -> str:
         largest = self._settings.max_height_px, self._settings.max_width_px

@@ -25,7 +25,7 @@ class Camera(Protocol):
     """One camera. Constructors raise InputError for bad settings; after that only `CameraFault` leaves `shoot`."""
 
     def shoot(self, scene: Scene) -> Frame:
-        """One frame, now: uint8 (H, W) mono or (H, W, 3) BGR, the caller's own copy. Raises CameraFault.
+        """One frame, now: uint8 (H, W) mono or (H, W, 3) BGR, to be read until the next call. Raises CameraFault.
 
         `scene` is what lies before the lens in simulation; a real camera ignores it.
         """

@@ -36,6 +36,7 @@ class GenicamDevice:
     def __init__(self, settings: config.GenicamCamera) -> None:
         self.name = str(settings.producer)
         self._settings = settings
+        self._held: Buffer | None = None  # the frame taken last lies in it
         self._harvester = Harvester(config=ParameterSet({ParameterKey.LOGGER: _SILENT}))
         try:
             self._load_producer()
@@ -50,9 +51,11 @@ class GenicamDevice:
     def take(self) -> Frame | None:
         """One frame that was not yet waiting when this was called, or None after `fetch_timeout_ms`.
 
+        It may lie in the camera's buffer, which is filled again from the next call on, and gone after `close`.
         Raises DeviceLost, and ValueError for pixels outside `PIXEL_FORMATS`.
         """
         with _lost():
+            self._give_back()
             self._discard_waiting()
             if self._settings.software_trigger:
                 self._acquirer.remote_device.node_map.TriggerSoftware.execute()
@@ -62,11 +65,12 @@ class GenicamDevice:
                 if self._settings.software_trigger:
                     self._restart()
                 return None
-            with buffer:  # queues the buffer again, whatever happens
-                return _pixels(buffer)
+            self._held = buffer
+            return _pixels(buffer)
 
     def close(self) -> None:
         """Release the device; a device that is gone cannot object."""
+        self._held = None
         for release in [acquirer.destroy for acquirer in self._harvester.image_acquirers] + [self._harvester.reset]:
             with contextlib.suppress(*_FAULTS):
                 release()
@@ -139,6 +143,11 @@ class GenicamDevice:
         with self._refused(f"refuses {feature} = {value}"):
             node.value = value
 
+    def _give_back(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            held.queue()
+
     def _restart(self) -> None:
         """Drop what is still under way: a late frame must never be taken for the next part's."""
         self._acquirer.stop()
@@ -178,7 +187,7 @@ def _kept_interrupt_handler() -> Iterator[None]:
 
 
 def _pixels(buffer: Buffer) -> Frame:
-    """The first picture in the buffer's payload, copied out."""
+    """The first picture in the buffer's payload, in place where its format allows it."""
     pictures: list[Any] = [part for part in buffer.payload.components if part is not None]
     if not pictures:
         raise ValueError("the buffer holds no picture")

@@ -5,7 +5,7 @@ import numpy as np
 
 from line_inspector.images import Frame
 
-_COPY: dict[str, int | None] = {"Mono8": None, "BGR8": None, "BGR8Packed": None}
+_AS_IS: dict[str, int | None] = {"Mono8": None, "BGR8": None, "BGR8Packed": None}
 _CONVERT: dict[str, int | None] = {
     "RGB8": cv2.COLOR_RGB2BGR,
     "RGB8Packed": cv2.COLOR_RGB2BGR,
@@ -17,7 +17,7 @@ _CONVERT: dict[str, int | None] = {
     "BayerGB8": cv2.COLOR_BayerGBRG2BGR,
     "BayerBG8": cv2.COLOR_BayerBGGR2BGR,
 }
-_CODES = _COPY | _CONVERT
+_CODES = _AS_IS | _CONVERT
 PIXEL_FORMATS = tuple(_CODES)
 
 
@@ -29,9 +29,10 @@ def channels(pixel_format: str) -> int:
 
 
 def to_frame(data: Frame, width_px: int, height_px: int, pixel_format: str, padding_bytes: int = 0) -> Frame:
-    """A copy of a camera buffer as uint8 (H, W) mono or (H, W, 3) BGR; padding at the end of each row is cut off.
+    """A camera buffer as uint8 (H, W) mono or (H, W, 3) BGR, without the padding at the end of each row.
 
-    `data` is flat uint8. Raises ValueError for a format outside PIXEL_FORMATS or a buffer too short for its size.
+    Mono and BGR are looked at in place, read-only; every other format is converted, into new memory. `data` is flat
+    uint8. Raises ValueError for a format outside PIXEL_FORMATS or a buffer too short for its size.
     """
     if pixel_format not in _CODES:
         raise ValueError(f"pixel format {pixel_format} is not one of {', '.join(PIXEL_FORMATS)}")
@@ -44,5 +45,6 @@ def to_frame(data: Frame, width_px: int, height_px: int, pixel_format: str, padd
     picture = rows if depth == 1 else rows.reshape(height_px, width_px, depth)
     code = _CODES[pixel_format]
     if code is None:
-        return np.array(picture, dtype=np.uint8, order="C")
+        picture.flags.writeable = False
+        return picture
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(picture), code), dtype=np.uint8)

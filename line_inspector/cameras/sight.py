@@ -34,7 +34,7 @@ class Sight:
         self._blind = 0
 
     def look(self, frame: Frame) -> Unseen | None:
-        """Why this frame is no picture of its part; None when it may be one. Keeps the frame until the next one."""
+        """Why this frame is no picture of its part; None when it may be one."""
         repeated, grey = self._repeats(frame), _one_grey(frame)
         why = grey or ("the picture is that of the part before" if repeated else "")
         self._blind = self._blind + 1 if why else 0
@@ -42,11 +42,19 @@ class Sight:
             return Unseen(Reason.CAMERA_BLIND, f"{why}, {self._blind} times in a row")
         return Unseen(Reason.REPEATED_FRAME, why) if repeated and self._must_differ else None
 
+    def remember(self, frame: Frame) -> None:
+        """The frame that the next ones must not repeat, as it lies in the ring: the camera fills its own again."""
+        self._before = (fingerprint(frame), frame)
+
     def _repeats(self, frame: Frame) -> bool:
-        """The fingerprint is of some rows only, and those may all be saturated: equal ones are compared as a whole."""
-        mark, before = fingerprint(frame), self._before
-        self._before = (mark, frame)
-        return before is not None and mark == before[0] and np.array_equal(frame, before[1])
+        """The fingerprint is of some rows only, and those may all be saturated: equal ones are compared as a whole.
+
+        Where the ring has other pixels by now, equal fingerprints must do.
+        """
+        if self._before is None or fingerprint(frame) != self._before[0]:
+            return False
+        mark, before = self._before
+        return np.array_equal(frame, before) or fingerprint(before) != mark
 
 
 def _one_grey(frame: Frame) -> str:
