@@ -178,6 +178,10 @@ class Soak:
             codes[name] = self._processes[name].wait(PATIENCE_S)
         return codes | {name: self._processes[name].wait(PATIENCE_S) for name in order}
 
+    def spent_ms(self) -> dict[str, float]:
+        """CPU milliseconds a part of each process, after the warm-up."""
+        return {name: self._per_part([(sent, held.cpu_s) for sent, held in seen]) for name, seen in self._seen.items()}
+
     @property
     def _waiting(self) -> int:
         return sum(len(sender) for sender in self._triggers.values())
@@ -234,9 +238,7 @@ class Soak:
         complaints = []
         heads = ("process", "second tenth, MB", "last tenth, MB", "growth", "descriptors", "threads", "CPU ms a part")
         print("| " + " | ".join(heads) + " |\n|" + " --- |" * len(heads))
-        spent_ms = {
-            name: self._per_part([(sent, held.cpu_s) for sent, held in seen]) for name, seen in self._seen.items()
-        }
+        spent_ms = self.spent_ms()
         for name, seen in self._seen.items():
             shares = [((sent - self._warm_up) / self._parts, held) for sent, held in seen]
             second = [held for share, held in shares if 0.1 <= share <= 0.2]
