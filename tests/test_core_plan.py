@@ -1,5 +1,6 @@
 """Which cores run the network: computed from the machine and the line's stations, told by `config check`, kept to."""
 
+import math
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from line_inspector.commands import main
-from line_inspector.config import Line, core_plan
+from line_inspector.config import Line, core_plan, cpu_quota
 from line_inspector.line_file import parse_line
 
 
@@ -36,14 +37,37 @@ def line_with(tmp_path: Path, cameras: int = 1, **inference: object) -> Line:
 def test_the_network_gets_what_the_other_stations_leave(
     tmp_path: Path, cores: int, cameras: int, inference: dict, threads: int, taken: tuple, others: tuple
 ) -> None:
-    plan = core_plan(line_with(tmp_path, cameras, **inference), range(cores))
+    plan = core_plan(line_with(tmp_path, cameras, **inference), range(cores), quota=math.inf)
     assert (plan.threads, plan.inference, plan.others) == (threads, taken, others)
 
 
 def test_only_cores_that_this_process_may_use_are_shared_out(tmp_path: Path) -> None:
-    plan = core_plan(line_with(tmp_path), {5, 9, 11})
+    plan = core_plan(line_with(tmp_path), {5, 9, 11}, quota=math.inf)
     assert (plan.inference, plan.others) == ((9, 11), (5,))
     assert set(core_plan(line_with(tmp_path)).inference) <= os.sched_getaffinity(0)
+
+
+@pytest.mark.parametrize(
+    ("quota", "cameras", "inference", "threads"),
+    [
+        (2, 1, {}, 1),
+        (2.9, 1, {}, 1),
+        (3, 1, {}, 2),
+        (8, 1, {}, 7),
+        (8, 6, {}, 6),
+        (0.5, 1, {}, 1),
+        (64, 1, {}, 8),
+        (5, 1, {"workers": {"a": {"host": "local"}, "b": {"host": "local"}}}, 2),
+        (2, 1, {"threads": 4}, 4),
+    ],
+)
+def test_no_more_threads_than_a_quota_pays_for(
+    tmp_path: Path, quota: float, cameras: int, inference: dict, threads: int
+) -> None:
+    """Of 16 cores that the process sees; it may run on any of them, only not on all at once."""
+    plan = core_plan(line_with(tmp_path, cameras, **inference), range(16), quota)
+    assert plan.threads == threads
+    assert sorted(plan.inference + plan.others) == list(range(16))
 
 
 LINE_FILE = """\
@@ -61,7 +85,9 @@ def test_config_check_tells_the_plan(tmp_path: Path, capsys: pytest.CaptureFixtu
     (tmp_path / "line.yaml").write_text(LINE_FILE)
     with pytest.raises(SystemExit):
         main(["config", "check", str(tmp_path / "line.yaml")])
-    assert "inference: 1 CPU thread of the network; pinned: inference to core" in capsys.readouterr().out
+    words = capsys.readouterr().out
+    assert "inference: 1 CPU thread of the network" in words and "; pinned: inference to core" in words
+    assert ("a quota pays for" in words) is math.isfinite(cpu_quota())
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core cannot be shared out")

@@ -1,5 +1,6 @@
 """`line-inspector config`: check a line file, and print the reference pages that docs/ holds."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ import typer
 from line_inspector.commands.config_alarms import alarms_page
 from line_inspector.commands.config_plc import plc_page
 from line_inspector.commands.config_startable import BYTES_PER_MB, require_startable, ring_bytes
-from line_inspector.config import NS_PER_MS, Line, core_plan
+from line_inspector.config import NS_PER_MS, Line, core_plan, cpu_quota
 from line_inspector.config_reference import SectionReference, sections
 from line_inspector.line_file import read_line_file
 from line_inspector.ring import Geometry
@@ -125,7 +126,9 @@ def _cores(line: Line) -> str:
     network, others = (", ".join(map(str, cores)) for cores in (plan.inference, plan.others))
     kept = f"pinned: inference to core {network}, the other stations to core {others}"
     threads = "1 CPU thread" if plan.threads == 1 else f"{plan.threads} CPU threads"
-    return f"{threads} of the network; {kept if line.inference.pin else 'no station is pinned'}"
+    quota = cpu_quota()
+    paid = f", where a quota pays for {quota:.3g} cores" if math.isfinite(quota) else ""
+    return f"{threads} of the network{paid}; {kept if line.inference.pin else 'no station is pinned'}"
 
 
 def _section(section: SectionReference) -> list[str]:

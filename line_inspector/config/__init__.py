@@ -9,6 +9,7 @@ from line_inspector.config.belt import BeltSettings, EncoderSettings
 from line_inspector.config.camera import CameraSettings
 from line_inspector.config.challenge import ChallengeSettings
 from line_inspector.config.cores import CorePlan, core_plan
+from line_inspector.config.cpu_quota import cpu_quota
 from line_inspector.config.gate import (
     GateSettings,
     GpioGateSettings,
@@ -55,4 +56,5 @@ __all__ = [
     "VideoCamera",
     "WorkerSettings",
     "core_plan",
+    "cpu_quota",
 ]

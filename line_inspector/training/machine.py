@@ -1,5 +1,6 @@
 """What a measurement ran on and with, in words, for whoever compares it with another."""
 
+import math
 import os
 import platform
 from importlib.metadata import version
@@ -7,12 +8,16 @@ from pathlib import Path
 
 import torch
 
+from line_inspector.config import cpu_quota
+
 PACKAGES = ("line-inspector", "torch", "timm", "numpy", "opencv-python-headless")
 
 
 def describe_machine() -> str:
-    """Processor, cores and threads in use, and the GPU where torch sees one."""
-    words = f"{_processor()}, {len(os.sched_getaffinity(0))} cores, {torch.get_num_threads()} threads"
+    """Processor, cores, CPU quota and threads in use, and the GPU where torch sees one."""
+    quota = cpu_quota()
+    cores = f"{len(os.sched_getaffinity(0))} cores" + (f", CPU quota of {quota:g}" if math.isfinite(quota) else "")
+    words = f"{_processor()}, {cores}, {torch.get_num_threads()} threads"
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     return f"{words}, {gpu}, {platform.system()}"
 
