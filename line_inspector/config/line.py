@@ -1,10 +1,8 @@
 """The whole line: its sections, what they must agree on, and the places and times that follow from them."""
 
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from pydantic import Field, model_validator
 
@@ -13,6 +11,7 @@ from line_inspector.config.belt import BeltSettings
 from line_inspector.config.camera import CameraSettings
 from line_inspector.config.challenge import ChallengeSettings
 from line_inspector.config.decision import DecisionSettings
+from line_inspector.config.flat_settings import flat_settings
 from line_inspector.config.gate import GpioGateSettings, SimulatedGateSettings
 from line_inspector.config.inference import InferenceSettings
 from line_inspector.config.overlay import OverlaySettings
@@ -229,23 +228,4 @@ class Line(Section):
     @property
     def settings(self) -> dict[str, object]:
         """Every key and its value, by dotted name, for the record. Passwords are left out."""
-        values = dict(_flat(self.model_dump(mode="json")))
-        values["records.ledger"] = _without_password(self.records.ledger)
-        return {key: value for key, value in values.items() if "password" not in key}
-
-
-def _flat(section: dict[str, Any], place: str = "") -> Iterator[tuple[str, object]]:
-    for key, value in section.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{place}{key}.")
-        else:
-            yield f"{place}{key}", value
-
-
-def _without_password(ledger: str) -> str:
-    """A URL without what may hold a password: that in front of the host, and the parameters after it."""
-    if not ledger.startswith("postgresql"):
-        return ledger
-    url = urlsplit(ledger)
-    user, _, host = url.netloc.rpartition("@")
-    return f"{url.scheme}://{user.partition(':')[0]}@{host}{url.path}"
+        return flat_settings(self.model_dump(mode="json"))
