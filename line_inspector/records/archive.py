@@ -19,7 +19,8 @@ from line_inspector.images import Frame
 from line_inspector.messages import HEAT_SIDE_PX, SlotRef
 from line_inspector.part_record import PartRecord
 from line_inspector.records.free_space import FreeSpace
-from line_inspector.records.ledger import ArchivedImage, LedgerWriter
+from line_inspector.records.ledger import LedgerWriter
+from line_inspector.records.ledger_row import ArchivedImage
 from line_inspector.records.outage import Outage
 from line_inspector.records.schema import storable, within_int64
 from line_inspector.ring import RingReader, TornFrame

@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,82 +18,21 @@ from sqlalchemy.exc import SQLAlchemyError
 from line_inspector.challenge_record import ChallengeRecord
 from line_inspector.errors import InputError
 from line_inspector.part_record import PartRecord
-from line_inspector.records.audit import Change, append_changes, append_settings
+from line_inspector.records.audit import Change
 from line_inspector.records.change_spool import ChangeSpool, Spooled
-from line_inspector.records.database import (
-    Rows,
-    Vanished,
-    WritingDatabase,
-    append_challenges,
-    append_images,
-    append_parts,
-    is_transient,
-    plain_text,
-)
+from line_inspector.records.database import Vanished, WritingDatabase, is_transient, plain_text
+from line_inspector.records.group import Group
+from line_inspector.records.ledger_row import ArchivedImage, LineSettings, Row, SpoolGrown
 from line_inspector.records.outage import Outage
-from line_inspector.records.schema import row_of
 from line_inspector.records.spooler import Spooler
+
+__all__ = ["ArchivedImage", "LedgerWriter"]
 
 GROUP_S = 0.05  # a commit costs an fsync and a millisecond of a core, however few rows it holds
 GROUP_ROWS = 25  # few enough that this thread never keeps the interpreter from deciding for more than about 1 ms
 FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 1.0
 FIRST_LOOK_S = 3.0  # a server that is stalled must not keep decision, and with it the line, from starting
-
-
-@dataclass(frozen=True)
-class ArchivedImage:
-    """Where a part's image and heat map lie, from the archive's folder; `heat_path` is None without a verdict.
-
-    `size_bytes` is that of both files; `trigger_wall_ns` and `accepted` are the part's.
-    """
-
-    part_id: str
-    image_path: str
-    heat_path: str | None
-    trigger_wall_ns: int
-    accepted: bool
-    size_bytes: int
-
-
-@dataclass(frozen=True)
-class LineSettings:
-    """What the line file says, by dotted key, without passwords."""
-
-    values: Mapping[str, object]
-
-
-class SpoolGrown:
-    """Nothing to commit, but something waits in the spool."""
-
-
-Row = PartRecord | ArchivedImage | LineSettings | Spooled | SpoolGrown
-
-
-@dataclass
-class _Group:
-    """Rows that are committed together."""
-
-    parts: Rows = field(default_factory=list)
-    images: Rows = field(default_factory=list)
-    settings: list[LineSettings] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
-    challenges: Rows = field(default_factory=list)
-    part_ids: list[str] = field(default_factory=list)
-
-    def add(self, row: Row) -> None:
-        match row:
-            case PartRecord():
-                self.parts.append(row_of(row))
-                self.part_ids.append(row.part_id)
-            case ArchivedImage():
-                self.images.append(asdict(row))
-            case LineSettings():
-                self.settings.append(row)
-            case Change():
-                self.changes.append(row)
-            case ChallengeRecord():
-                self.challenges.append(row_of(row))
 
 
 class LedgerWriter:
@@ -246,7 +184,7 @@ class LedgerWriter:
 
     def _commit(self, rows: list[Row]) -> None:
         """Tries until the database has the rows, or `close` gives up."""
-        group, self._trying = _Group(), rows
+        group, self._trying = Group(), rows
         for row in rows:
             group.add(row)
         retry_s = FIRST_RETRY_S
@@ -258,16 +196,10 @@ class LedgerWriter:
         self._written += len(group.part_ids)
         self._committed.extend(group.part_ids)
 
-    def _tried(self, group: _Group) -> bool:
+    def _tried(self, group: Group) -> bool:
         try:
             with self._database.transaction() as connection:
-                append_parts(connection, group.parts)
-                append_images(connection, group.images)
-                append_challenges(connection, group.challenges)
-                for settings in group.settings:
-                    append_settings(connection, settings.values)
-                if group.changes:
-                    append_changes(connection, group.changes)
+                group.append(connection)
         except (SQLAlchemyError, OSError, InputError, Vanished) as e:
             self._outage.begin(plain_text(e))
             return False
