@@ -62,10 +62,14 @@ def join_curve(socket: "zmq.Socket[bytes]", folder: Path, worker: str) -> None:
 
 
 def _notice_silence(socket: "zmq.Socket[bytes]") -> None:
-    """A pulled cable tells nobody; without these, either end would wait for minutes."""
-    socket.setsockopt(zmq.HEARTBEAT_IVL, SILENCE_MS // 4)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, SILENCE_MS)
-    socket.setsockopt(zmq.HEARTBEAT_TTL, SILENCE_MS)
+    """A pulled cable tells nobody; without these, either end would wait for minutes.
+
+    The kernel asks, not ZeroMQ: a heartbeat of libzmq 4.3 ends the process with a failed assertion where the peer has
+    filled the queue and hung up, so that whoever is let in could stop a worker, or a worker its line.
+    """
+    socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, 1)  # seconds; after TCP_MAXRT without an answer it is over
+    socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, 1)
     socket.setsockopt(zmq.TCP_MAXRT, SILENCE_MS)
     socket.setsockopt(zmq.HANDSHAKE_IVL, SILENCE_MS)
     socket.setsockopt(zmq.CONNECT_TIMEOUT, SILENCE_MS)
