@@ -1,5 +1,6 @@
 """The worker's end: takes frames from its line, and from nobody else, and sends the answers back."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import zmq
 from msgspec.structs import replace
+from zmq.utils.monitor import recv_monitor_message
 
 from line_inspector import encoding
 from line_inspector.bus import DRAINED_AT_ONCE
@@ -19,11 +21,15 @@ from line_inspector.messages import Call, Fault, FrameReady, Reply, Verdict
 from line_inspector.streams import WORK
 from line_inspector.workers.curve import serve_curve
 from line_inspector.workers.delay import Delay
+from line_inspector.workers.inflow import Inflow
 from line_inspector.workers.model_id import NO_MODEL, ModelId
 from line_inspector.workers.workload import MOST_IN_FLIGHT
 
+log = logging.getLogger("worker")
+
 REMEMBERED_LINES = 8  # connections; the line makes a new one after every silence
 BEYOND_PIXELS_BYTES = 65_536
+MOST_UNFINISHED = 4  # largest messages, of all connections: the line's, and those that it has just given up
 
 
 @dataclass(frozen=True)
@@ -62,12 +68,15 @@ class Door:
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.setsockopt(zmq.RCVHWM, 2 * MOST_IN_FLIGHT)
         self.socket.setsockopt(zmq.MAXMSGSIZE, frame_bytes + BEYOND_PIXELS_BYTES)
+        self._inflow = Inflow(MOST_UNFINISHED * (frame_bytes + BEYOND_PIXELS_BYTES))
+        self._events: zmq.Socket[bytes] | None = None
         address = settings.host
         if settings.is_local:
             sockets_dir.mkdir(parents=True, exist_ok=True)
             address = WORK.endpoint(sockets_dir, name)
         elif settings.keys:
             serve_curve(self.socket, settings.keys, name)
+            self._events = self.socket.get_monitor_socket(zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
         else:
             raise InputError("listens to another host without keys", f"worker {name}", "Set its keys")
         try:
@@ -78,11 +87,13 @@ class Door:
 
     def drain(self, reply: Reply) -> Iterator[Request]:
         """Frames that have arrived, oldest first. Every call is answered with `reply`: a sign of life."""
+        self._look()
         for _ in range(DRAINED_AT_ONCE):
             try:
                 caller, *parts = self.socket.recv_multipart(zmq.DONTWAIT, copy=False)
             except zmq.Again:
-                return
+                break
+            self._inflow.completed(caller)
             try:
                 request = self._request(caller.bytes, [part.buffer for part in parts], reply)
             except MalformedMessage:
@@ -90,6 +101,7 @@ class Door:
                 continue
             if request:
                 yield request
+        self._cut()
 
     def answer(self, request: Request, answer: Verdict | Fault, reply: Reply) -> None:
         """Sends what became of the frame; lost where the line is gone, which has given it to another by then."""
@@ -99,7 +111,22 @@ class Door:
 
     def close(self) -> None:
         """Stops listening."""
+        if self._events:
+            self.socket.disable_monitor()
         self.socket.close()
+
+    def _look(self) -> None:
+        while self._events and self._events.poll(0):
+            event = recv_monitor_message(self._events)
+            tell = self._inflow.opened if event["event"] == zmq.EVENT_ACCEPTED else self._inflow.closed
+            tell(event["value"])
+        self._inflow.look()
+
+    def _cut(self) -> None:
+        ended = self._inflow.cut()
+        if ended:
+            self.refused += ended
+            log.warning("cut off who sent a message without end: %d connections", ended)
 
     def _request(self, caller: bytes, parts: list[memoryview], reply: Reply) -> Request | None:
         if not 1 <= len(parts) <= 3:

@@ -17,6 +17,7 @@ from line_inspector.messages import Call, Fault, FrameReady, Reply, Verdict
 from line_inspector.part_record import OF_NO_PART
 from line_inspector.streams import ANSWERS, WORK
 from line_inspector.workers.curve import SILENCE_MS, join_curve
+from line_inspector.workers.inflow import Inflow
 from line_inspector.workers.model_id import NO_MODEL, ModelId
 from line_inspector.workers.workload import MOST_IN_FLIGHT, Workload
 
@@ -24,10 +25,11 @@ log = logging.getLogger("inference")
 
 LONGEST_RECONNECT_MS = 500
 LONGEST_ANSWER_BYTES = 65_536  # ten times a heat map; a longer one would pass through decision and ledger
+MOST_UNFINISHED_BYTES = 16 * LONGEST_ANSWER_BYTES  # of an answer that is still coming in
 ROUND_TRIPS = 50  # the fastest of so many is what the way takes
 REFUSED, IN_THE_CLEAR = zmq.EVENT_HANDSHAKE_FAILED_AUTH, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
 HUNG_UP = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL  # so does who has another key, but also who is just being stopped
-WATCHED = zmq.EVENT_DISCONNECTED | REFUSED | IN_THE_CLEAR | HUNG_UP
+WATCHED = zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED | REFUSED | IN_THE_CLEAR | HUNG_UP
 OFTEN = 5
 ANEW_NS = SILENCE_MS * 1_000_000  # libzmq never tries again where something answers that is not the worker
 
@@ -59,6 +61,7 @@ class Link:
         self._said = ""
         self._hung_up = 0
         self._anew_ns: int | None = None
+        self._inflow = Inflow(MOST_UNFINISHED_BYTES)
         sockets_dir.mkdir(parents=True, exist_ok=True)
         self.socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         self.socket.setsockopt(zmq.LINGER, 0)
@@ -91,18 +94,24 @@ class Link:
 
     def drain(self, now_ns: int) -> Iterator[Heard]:
         """What has arrived, oldest first; never waits."""
+        self._inflow.look()
         for _ in range(DRAINED_AT_ONCE):
             try:
-                parts = self.socket.recv_multipart(zmq.DONTWAIT)
+                frames = self.socket.recv_multipart(zmq.DONTWAIT, copy=False)
             except zmq.Again:
-                return
+                break
+            self._inflow.completed(frames[0])
             try:
-                heard = _decoded(parts)
+                heard = _decoded([frame.bytes for frame in frames])
             except MalformedMessage:
                 self.refused += 1
                 continue
             self._hear(heard, now_ns)
             yield heard
+        ended = self._inflow.cut()
+        if ended:
+            self.refused += ended
+            self._say("sent a message without end, and is cut off")
 
     def alive(self, now_ns: int) -> bool:
         """Whether it has been heard within the time that the streams table allows."""
@@ -156,7 +165,14 @@ class Link:
     def _gone(self, now_ns: int) -> bool:
         gone = False
         while self.events.poll(0):
-            event = recv_monitor_message(self.events)["event"]
+            message = recv_monitor_message(self.events)
+            event, descriptor = message["event"], message["value"]
+            if event == zmq.EVENT_CONNECTED:
+                if self._remote:
+                    self._inflow.opened(descriptor)
+                continue
+            if event == zmq.EVENT_DISCONNECTED:
+                self._inflow.closed(descriptor)
             self._anew_ns = now_ns + ANEW_NS
             gone |= bool(event & zmq.EVENT_DISCONNECTED)
             self._hung_up = self._hung_up + 1 if event & HUNG_UP else self._hung_up
