@@ -5,10 +5,16 @@ line file. Each station is given its own section, never the whole file.
 """
 
 from line_inspector.config.alarms import AlarmSettings
-from line_inspector.config.belt import BeltSettings, EncoderSettings
+from line_inspector.config.belt import BeltSettings
 from line_inspector.config.camera import CameraSettings
 from line_inspector.config.challenge import ChallengeSettings
 from line_inspector.config.cores import CorePlan, core_plan
+from line_inspector.config.encoder import (
+    CounterSettings,
+    EncoderSettings,
+    ModbusCounterSettings,
+    OpcUaCounterSettings,
+)
 from line_inspector.config.gate import (
     GateSettings,
     GpioGateSettings,
@@ -36,6 +42,7 @@ __all__ = [
     "CameraSource",
     "ChallengeSettings",
     "CorePlan",
+    "CounterSettings",
     "EncoderSettings",
     "FolderCamera",
     "GateSettings",
@@ -43,7 +50,9 @@ __all__ = [
     "GpioGateSettings",
     "Line",
     "LineTrigger",
+    "ModbusCounterSettings",
     "ModbusGateSettings",
+    "OpcUaCounterSettings",
     "OpcUaGateSettings",
     "PlcGateSection",
     "RateTrigger",

@@ -37,7 +37,7 @@ def core_plan(line: Line, cores: Collection[int] | None = None) -> CorePlan:
     """
     usable = sorted(CORES if cores is None else cores)
     workers = max(1, sum(worker.is_local for worker in line.inference.workers.values()))
-    stations = len(line.cameras) + 2  # decision and overlay
+    stations = len(line.cameras) + (1 if line.counter else 0) + 2  # decision and overlay
     left = max(1, len(usable) - -(-stations // STATIONS_PER_CORE))
     threads = line.inference.threads or min(MOST_THREADS, max(1, left // workers))
     taken = min(threads * workers, len(usable) - 1)
