@@ -15,6 +15,7 @@ FORMAT_VERSION = 2
 
 # A moment that everything downstream can compute with; CLOCK_MONOTONIC reaches a quarter of it in 36 years.
 Moment = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+Uncertainty = Annotated[int, msgspec.Meta(ge=0, le=10**9)]  # nanoseconds
 
 
 class MalformedMessage(Exception):

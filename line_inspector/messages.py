@@ -3,7 +3,7 @@
 Times are CLOCK_MONOTONIC nanoseconds of the host unless the name says wall.
 """
 
-from line_inspector.encoding import Message, Moment
+from line_inspector.encoding import Message, Moment, Uncertainty
 from line_inspector.part_record import Reason
 
 HEAT_SIDE_PX = 64
@@ -53,10 +53,14 @@ class Announcement(Message, frozen=True):
 
 
 class Encoder(Message, frozen=True):
-    """How far the belt had come at `read_ns`, in counts of its encoder, which only ever grow."""
+    """How far the belt had come at `read_ns`, in counts of its encoder, which only ever grow.
+
+    It was there within `uncertain_ns` of that moment, before or after: a PLC counts in cycles, and is read in between.
+    """
 
     count: int
     read_ns: int
+    uncertain_ns: Uncertainty = 0
 
 
 class FrameReady(Message, frozen=True):

@@ -32,7 +32,7 @@ STOP_ORDER = (  # who still needs whom: the last parts of the world all stations
     (("capture",), 4.0),
     (("inference", "overlay", "trainer"), 7.0),
     (("worker",), 5.0),
-    (("decision",), 6.0),
+    (("decision", "encoder"), 6.0),
 )
 LONGEST_FALL_S = 20.0
 LAST_WORDS_BYTES = 65_536
@@ -87,7 +87,8 @@ class Supervisor:
         """
         self.processes = [*_stations(line, line_file), *([_world(line_file)] if with_world else [])]
         self.alive: dict[str, Health] = {}
-        self._needed_by_world = {"decision", *(f"capture.{camera}" for camera in line.cameras)}
+        encoder = ("encoder",) if line.counter else ()
+        self._needed_by_world = {"decision", *encoder, *(f"capture.{camera}" for camera in line.cameras)}
         self._fall_s = min(max(line.travel_ns(camera) for camera in line.cameras) / NS_PER_S, LONGEST_FALL_S)
         names = tuple(item.name for item in self.processes if "#" not in item.name)
         self._health = Bus(line.sockets_dir).subscriber(HEALTH, Health, names)
@@ -190,7 +191,7 @@ def _stations(line: Line, line_file: Path) -> Iterator[Supervised]:
             for worker, settings in line.inference.workers.items():
                 if settings.is_local:
                     yield Supervised(f"{kind.name}.{worker}", [*command, "--worker", worker], decides)
-        else:
+        elif line.counter or not kind.per_counter:
             for n in range(kind.copies):
                 yield Supervised(f"{kind.name}#{n + 1}" if n else kind.name, command, decides)
 

@@ -36,6 +36,7 @@ class StationKind:
     latency_budget_ms: float
     copies: int = 1  # processes that compete for the one role; the others stand by
     per_worker: bool = False  # one for each of inference.workers, each on its own host
+    per_counter: bool = False  # one on a line whose encoder has a source (belt.encoder.source)
 
 
 STATIONS = (
@@ -65,6 +66,7 @@ STATIONS = (
         True,
         50,
     ),
+    StationKind("encoder", (), (ENCODER,), "line-inspector-encoder.service", False, 50, per_counter=True),
     StationKind("overlay", (RESULTS, ALARMS), (ACKNOWLEDGEMENTS,), "line-inspector-overlay.service", False, 0),
     StationKind("trainer", (), (), "line-inspector-trainer.service", False, 0),
 )

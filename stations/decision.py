@@ -164,7 +164,9 @@ class DecisionStation:
         self._carry_out(self._book.announce(announcement, time.monotonic_ns()))
 
     def _moved(self, reading: Encoder) -> None:
-        if isinstance(self._belt, EncodedBelt) and not self._belt.read(reading.count, reading.read_ns):
+        if isinstance(self._belt, EncodedBelt) and not self._belt.read(
+            reading.count, reading.read_ns, reading.uncertain_ns
+        ):
             self._station.log.error("the encoder counts anew: parts on the belt are lost, and rejected")
             self._carry_out(self._book.derailed(time.monotonic_ns()))
             self._gate.recall()

@@ -102,17 +102,18 @@ def test_every_commented_alternative_is_valid_in_its_place() -> None:
         "cable": data["cameras"]["top"]["source"],
     }
     found = alternatives()
-    assert [value["kind"] for key, value in found if key == "source"] == ["folder", "video", "genicam"]
+    assert [value["kind"] for key, value in found if key == "source"] == ["opcua", "folder", "video", "genicam"]
     assert [value["kind"] for key, value in found if key == "gate"] == ["modbus", "opcua", "gpio"]
     assert {key for key, _ in found} == set(places)
     for key, value in found:
-        before = dict(places[key])
-        places[key][key] = value
+        place = data["belt"]["encoder"] if key == "source" and value["kind"] == "opcua" else places[key]
+        before = dict(place)
+        place[key] = value
         parse_line(data, CONFIG / "line.yaml")
         if key == "encoder":
             continue  # stays for speed_change_s, which needs it
-        places[key].clear()
-        places[key].update(before)
+        place.clear()
+        place.update(before)
 
 
 def test_the_values_in_the_explained_file_are_the_defaults_wherever_there_is_one() -> None:
@@ -310,6 +311,44 @@ def test_a_bin_sensor_on_a_belt_that_changes_its_speed_is_refused() -> None:
     data["belt"]["encoder"] = {"mm_per_count": 0.1}
     with pytest.raises(InputError, match=r"alarms\.bin_sensor.*belt\.encoder"):
         parse_line(data, CONFIG / "line.yaml")
+
+
+MODBUS_COUNTER = {"kind": "modbus", "host": "127.0.0.1", "port": 1502, "address": 10}
+
+
+def counted(source: dict[str, Any], **changes: Any) -> Line:
+    return line_with(belt={"speed_mm_s": 250, "encoder": {"mm_per_count": 0.001, "source": source}}, **changes)
+
+
+def test_a_count_that_goes_round_unseen_is_refused() -> None:
+    assert counted(MODBUS_COUNTER).counter
+    with pytest.raises(ValidationError, match=r"16 bits go round in less than 0\.5 s.*read 32 bits"):
+        counted(MODBUS_COUNTER | {"bits": 16})
+
+
+def test_the_second_half_of_a_count_has_a_register() -> None:
+    assert counted(MODBUS_COUNTER | {"address": 65_534}).counter
+    with pytest.raises(ValidationError, match="leaves no register for the second half"):
+        counted(MODBUS_COUNTER | {"address": 65_535})
+
+
+@pytest.mark.parametrize(
+    ("gate", "source"),
+    [
+        ({"kind": "modbus", "host": "127.0.0.1", "port": 1502}, MODBUS_COUNTER),
+        (
+            {"kind": "opcua", "endpoint": "opc.tcp://127.0.0.1"},
+            {"kind": "opcua", "endpoint": "opc.tcp://127.0.0.1:4840/plc", "node_id": "ns=3;s=count"},
+        ),
+    ],
+    ids=["modbus", "opcua"],
+)
+def test_a_real_plc_may_drive_the_gate_and_count_but_a_simulated_one_not(
+    gate: dict[str, Any], source: dict[str, Any]
+) -> None:
+    assert counted(source, decision={"gate": gate}).counter
+    with pytest.raises(ValidationError, match="cannot listen twice"):
+        counted(source, decision={"gate": gate}, simulation={})
 
 
 @pytest.mark.parametrize("path", ["x" * 256, "/x" * 1600, "a\ud800"])

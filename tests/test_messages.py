@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from line_inspector import messages
-from line_inspector.encoding import FORMAT_VERSION, MalformedMessage, Message, Moment, decode, encode, sealed, unsealed
+from line_inspector.encoding import (
+    FORMAT_VERSION,
+    MalformedMessage,
+    Message,
+    Moment,
+    Uncertainty,
+    decode,
+    encode,
+    sealed,
+    unsealed,
+)
 from line_inspector.part_record import Reason
 
 KINDS = sorted(Message.__subclasses__(), key=lambda kind: kind.__name__)
@@ -22,6 +32,7 @@ def strategy(annotation: object) -> st.SearchStrategy:
         str: st.text(max_size=40),
         int: INT_64,
         Moment: st.integers(0, 2**62),
+        Uncertainty: st.integers(0, 10**9),
         float: st.floats(),
         bool: st.booleans(),
         bytes: st.binary(max_size=200),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from line_inspector import supervisor as module
-from line_inspector.config import Line, WorkerSettings
+from line_inspector.config import EncoderSettings, Line, ModbusCounterSettings, WorkerSettings
 from line_inspector.errors import InputError
 from line_inspector.line_file import read_line_file
 from line_inspector.runtime import StopFlag
@@ -98,8 +98,8 @@ def test_exactly_the_stations_without_a_share_of_a_parts_time_only_watch(line: L
     watching = {item.name for item in supervisor.processes if not item.on_a_parts_way}
     supervisor.stop()
     assert watching == {"overlay", "trainer"}
-    kinds = {kind.name for kind in STATIONS if not kind.per_worker} | {"world"}
-    assert {item.kind for item in supervisor.processes} == kinds, "a line that names no workers has none"
+    kinds = {kind.name for kind in STATIONS if not (kind.per_worker or kind.per_counter)} | {"world"}
+    assert {item.kind for item in supervisor.processes} == kinds, "a line that names no workers and no counter has none"
     assert {kind for kinds, _ in module.STOP_ORDER for kind in kinds} == {kind.name for kind in STATIONS} | {"world"}
 
 
@@ -115,6 +115,17 @@ def test_of_the_workers_only_those_of_this_host_are_started(line: Line, tmp_path
     (worker,) = [item for item in supervisor.processes if item.kind == "worker"]
     assert worker.name == "worker.near" and worker.on_a_parts_way
     assert worker.command[-3:] == [str(tmp_path / "line.yaml"), "--worker", "near"]
+
+
+def test_a_line_whose_encoder_has_a_source_has_a_station_that_reads_it(line: Line, tmp_path: Path) -> None:
+    source = ModbusCounterSettings(kind="modbus", host="192.0.2.1", address=0)
+    encoder = EncoderSettings(mm_per_count=0.1, source=source)
+    counted = line.model_copy(update={"belt": line.belt.model_copy(update={"encoder": encoder})})
+    supervisor = Supervisor(counted, tmp_path / "line.yaml", with_world=False)
+    supervisor.stop()
+    (station,) = [item for item in supervisor.processes if item.kind == "encoder"]
+    assert station.name == "encoder" and station.on_a_parts_way
+    assert station.command[-2:] == ["stations.encoder", str(tmp_path / "line.yaml")]
 
 
 def test_a_station_that_only_watches_is_retried_with_a_growing_pause(

@@ -1,25 +1,15 @@
-"""A gate driven by a PLC over OPC UA (asyncua). docs/plc.md holds the nodes."""
+"""A gate driven by a PLC over OPC UA. docs/plc.md holds the nodes."""
 
-import asyncio
-import logging
-import socket
-from collections.abc import Coroutine, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
 
-from asyncua import Client, ua
+from asyncua import ua
 
+from line_inspector.actuators.opcua_session import OpcUaSession
 from line_inspector.actuators.plc_gate import PlcGate
 from line_inspector.actuators.plc_signals import FROM_PLC, REGISTER_BITS, TO_PLC, Inputs, Outputs, Signal
-from line_inspector.actuators.wire import DISCARD_ON_CLOSE, WireFault
+from line_inspector.actuators.wire import WireFault
 from line_inspector.config import OpcUaGateSettings
 from line_inspector.errors import InputError
-
-T = TypeVar("T")
-
-CONNECT_S = 4.0  # half a dozen requests, for which a PLC may take its time
-SESSION_MS = 30_000  # a PLC has few sessions: it forgets those that a cut cable has left open
-
-logging.getLogger("asyncua").setLevel(logging.CRITICAL + 1)  # each fault is reported by the gate, in one line
 
 
 class OpcUaGate(PlcGate):
@@ -43,35 +33,23 @@ def node_ids(settings: OpcUaGateSettings, signals: tuple[Signal, ...]) -> list[u
 
 
 class OpcUaWire:
-    """One session, in an event loop that runs only while something is asked. Raises WireFault when there is none."""
+    """One session. Raises WireFault when there is none."""
 
     def __init__(self, settings: OpcUaGateSettings) -> None:
-        self._timeout_s = settings.timeout_ms / 1000
         self._outputs, self._inputs = node_ids(settings, TO_PLC), node_ids(settings, FROM_PLC)
-        self._loop = asyncio.new_event_loop()
-        self._client = Client(settings.endpoint, timeout=CONNECT_S)
-        self._client.name = self._client.description = "line-inspector"
-        self._client.session_timeout = SESSION_MS
-        try:
-            self._ask(self._client.connect(), CONNECT_S)
-        except WireFault:
-            self.close()
-            raise
+        self._session = OpcUaSession(settings.endpoint, settings.timeout_ms)
 
     def write(self, outputs: Outputs) -> None:
         """One Write request for all nodes, the result's number last."""
-        values = [_data_value(signal, outputs) for signal in TO_PLC]
-        statuses = self._ask(self._client.uaclient.write_attributes(self._outputs, values), self._timeout_s)
+        statuses = self._session.write(self._outputs, [_data_value(signal, outputs) for signal in TO_PLC])
         for signal, status in zip(TO_PLC, statuses, strict=True):
             if not status.is_good():
                 raise WireFault(f"refuses to have {signal.name} written ({status.name})")
 
     def read(self) -> Inputs:
         """One Read request for all nodes."""
-        question = self._client.uaclient.read_attributes(self._inputs, ua.AttributeIds.Value)
-        answers = self._ask(question, self._timeout_s)
         read: dict[str, int] = {}
-        for signal, answer in zip(FROM_PLC, answers, strict=True):
+        for signal, answer in zip(FROM_PLC, self._session.read(self._inputs), strict=True):
             value = answer.Value.Value if answer.Value else None
             good = answer.StatusCode is None or answer.StatusCode.is_good()  # a gateway's stale values are not
             if not good or not isinstance(value, int) or not 0 <= value < 2 ** (REGISTER_BITS * signal.kind.registers):
@@ -85,30 +63,8 @@ class OpcUaWire:
         self.write(Outputs())
 
     def close(self) -> None:
-        """Resets the connection, and ends what asyncua still has under way."""
-        transport = self._client.uaclient.protocol and self._client.uaclient.protocol.transport
-        if transport:
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, DISCARD_ON_CLOSE)
-            transport.abort()
-        tasks = asyncio.all_tasks(self._loop)
-        for task in tasks:
-            task.cancel()
-        self._loop.run_until_complete(_ended(tasks))
-        self._loop.close()
-
-    def _ask(self, question: Coroutine[Any, Any, T], patience_s: float) -> T:
-        try:
-            return self._loop.run_until_complete(asyncio.wait_for(question, patience_s))
-        except TimeoutError as e:
-            raise WireFault(f"does not answer within {patience_s:g} s") from e
-        except (ua.UaError, OSError, ValueError) as e:
-            raise WireFault(" ".join(str(e).split()) or type(e).__name__) from e
-
-
-async def _ended(tasks: set["asyncio.Task[Any]"]) -> None:
-    """Waits for cancelled tasks, and for the transport to have closed its socket."""
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.sleep(0)
+        """Resets the connection."""
+        self._session.close()
 
 
 def _data_value(signal: Signal, outputs: Outputs) -> ua.DataValue:

@@ -12,6 +12,10 @@ class WireFault(Exception):
     """The PLC does not answer, or not as it should. Its text is for people."""
 
 
+class BadAnswer(WireFault):
+    """The PLC answers, and refuses what it was asked for or has something else there. The connection stands."""
+
+
 class Wire(Protocol):
     """One connection. Making it and using it waits for the PLC, `timeout_ms` at most, and raises WireFault."""
 

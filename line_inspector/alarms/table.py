@@ -146,7 +146,7 @@ BELT_UNKNOWN = Alarm(
     False,
     Subject.LINE,
     "the belt's encoder is silent, so that every part is rejected",
-    "Check the encoder, its cable and the process that reads it.",
+    "Check the encoder, its counter, the network to it, and the station encoder.",
 )
 CHALLENGE_MISSED = Alarm(
     "challenge_missed",

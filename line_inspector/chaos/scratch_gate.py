@@ -3,7 +3,13 @@
 import socket
 from typing import Any
 
-from line_inspector.config import GateSettings, ModbusGateSettings, OpcUaGateSettings
+from line_inspector.config import (
+    CounterSettings,
+    GateSettings,
+    ModbusCounterSettings,
+    ModbusGateSettings,
+    OpcUaGateSettings,
+)
 
 LOOPBACK = "127.0.0.1"
 
@@ -27,6 +33,13 @@ def at_another_port(gate: GateSettings) -> GateSettings:
     if isinstance(gate, OpcUaGateSettings):
         return gate.model_copy(update={"endpoint": f"opc.tcp://{LOOPBACK}:{_free_port()}/"})
     return gate
+
+
+def scratch_counter(given: CounterSettings) -> dict[str, Any]:
+    """Where the world's own counter is: at a free port of loopback. Nothing is changed of what it holds, and how."""
+    if isinstance(given, ModbusCounterSettings):
+        return {"host": LOOPBACK, "port": _free_port()}
+    return {"endpoint": f"opc.tcp://{LOOPBACK}:{_free_port()}/"}
 
 
 def port_of(gate: GateSettings) -> int | None:

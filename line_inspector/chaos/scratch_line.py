@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from line_inspector.chaos.scratch_gate import at_another_port, scratch_gate
+from line_inspector.chaos.scratch_gate import at_another_port, scratch_counter, scratch_gate
 from line_inspector.config import FolderCamera, Line, SimulatedCamera, SimulationSettings
 from line_inspector.config.inference import LOCAL
 from line_inspector.line_file import parse_line
@@ -21,14 +21,16 @@ LEAST_SIDE_PX = 64  # of a simulated camera
 def scratch_line(given: Line, data_dir: Path, cable: Path, seed: int) -> Line:
     """The line with its files in `data_dir`. Raises InputError where the world has nothing to put before a camera.
 
-    Cameras, belt, deadlines, inference and records are the given ones. A camera that the world can show nothing to (a
-    real one, a video) is replaced by a simulated one: see `stands_in`.
+    Cameras, belt, deadlines, inference and records are the given ones, but the belt's counter is the world's. A camera
+    that the world can show nothing to (a real one, a video) is replaced by a simulated one: see `stands_in`.
     """
     document = given.model_dump(mode="json", exclude_none=True)
     simulation = given.simulation or SimulationSettings()
     document["data_dir"] = str(data_dir)
     document.pop("challenge", None)  # pictures of the real product, and nobody there to acknowledge
     document["decision"]["gate"] = scratch_gate(given.decision.gate)
+    if given.counter:
+        document["belt"]["encoder"]["source"] |= scratch_counter(given.counter)
     document["records"] |= {"ledger": LEDGER, "archive_min_free_mb": ARCHIVE_MIN_FREE_MB}
     for of_a_large_disk in ("archive_keep_free_mb", "archive_max_mb"):
         document["records"].pop(of_a_large_disk, None)

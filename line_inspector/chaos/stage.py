@@ -39,7 +39,7 @@ def stage(line: Line, scratch: Scratch, seed: int) -> Iterator[Victim]:
         folder.mkdir(parents=True)
     for camera in line.cameras:  # the triggers' wire is never cut
         _socket(world, TRIGGERS, camera).symlink_to(_socket(line, TRIGGERS, camera))
-    for stream in (ENCODER, BIN):  # nor are those of the sensors
+    for stream in (BIN,) if line.counter else (ENCODER, BIN):  # nor are those of the sensors
         _socket(line, stream).symlink_to(_socket(world, stream))
     with ExitStack() as undo:
         wires = _wires(line, world)

@@ -9,7 +9,7 @@ import typer
 from line_inspector.commands.config_alarms import alarms_page
 from line_inspector.commands.config_plc import plc_page
 from line_inspector.commands.config_startable import BYTES_PER_MB, require_startable, ring_bytes
-from line_inspector.config import NS_PER_MS, Line, core_plan, cpu_quota
+from line_inspector.config import NS_PER_MS, NS_PER_S, Line, core_plan, cpu_quota
 from line_inspector.config_reference import SectionReference, sections
 from line_inspector.line_file import read_line_file
 from line_inspector.ring import Geometry
@@ -80,6 +80,8 @@ def check(line_file: Annotated[Path, typer.Argument(metavar="LINE.yaml", help="T
     print(f"ok: line {line.line}, recipe {line.recipe}, data in {line.data_dir}")
     for name, ring in rings.items():
         print(f"camera {name}: {_derived(line, name, ring)}")
+    if line.belt.encoder:
+        print(f"encoder: {_counted(line)}")
     print(f"inference: {_cores(line)}")
 
 
@@ -119,6 +121,11 @@ def _derived(line: Line, camera: str, ring: Geometry) -> str:
         f"at the gate {travel_ms:.0f} ms after the trigger, decided within {deadline_ms:.0f} ms;"
         f" frame ring of {ring.slots} slots, {ring_bytes(ring) / BYTES_PER_MB:.0f} MB in /dev/shm"
     )
+
+
+def _counted(line: Line) -> str:
+    where = f"read from {line.counter.where}" if line.counter else "counted by the simulated world"
+    return f"{1 / line.belt.ns_per_count * NS_PER_S:.0f} counts per second at speed_mm_s, {where}"
 
 
 def _cores(line: Line) -> str:
@@ -165,5 +172,6 @@ def _station_table() -> list[str]:
 def _station_row(station: StationKind) -> str:
     reads, writes = (", ".join(s.name for s in streams) or "-" for streams in (station.reads, station.writes))
     one_per = "camera" if station.per_camera else "worker" if station.per_worker else "line"
+    one_per = "line whose encoder has a source" if station.per_counter else one_per
     budget = f"{station.latency_budget_ms:g} ms" if station.latency_budget_ms else "none: it only watches"
     return f"| {station.name} | {reads} | {writes} | {station.unit} | {one_per} | {budget} |"

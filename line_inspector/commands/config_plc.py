@@ -111,12 +111,17 @@ STATE_MEANINGS = {
 }
 
 REST = """\
+## The belt's encoder
+
+The same PLC, or another one, or a counter module may hold the count of the belt's encoder, in registers or a node that
+the site chooses: `belt.encoder.source` ([tracking.md](tracking.md)). It is read over a connection of its own.
+
 ## A line in simulation
 
 With a section `simulation` and `kind: modbus` or `opcua`, the world takes the place of the PLC: it listens as a real
 Modbus TCP or OPC UA server at the address in the line file, which must then be one of this machine, such as 127.0.0.1
-and port 1502. Its gate moves by that server alone. `tests/line/test_plc_line.py` runs such lines, kills decision, and
-cuts the connection.
+and port 1502. Its gate moves by that server alone; a counter (`belt.encoder.source`) has another one, at another port.
+`tests/line/test_plc_line.py` runs such lines, kills decision, and cuts the connection.
 
 ## GPIO
 

@@ -5,6 +5,7 @@ import os
 from line_inspector.actuators import require_gate
 from line_inspector.cameras.renderer import check_product
 from line_inspector.config import NS_PER_MS, CameraSource, FolderCamera, Line, SimulatedCamera, VideoCamera
+from line_inspector.encoders import require_counter
 from line_inspector.errors import InputError
 from line_inspector.images import list_images, read_image
 from line_inspector.known_defects import known_defects
@@ -21,13 +22,14 @@ BYTES_PER_MB = 1_000_000
 def require_startable(line: Line) -> dict[str, Geometry]:
     """The ring of each camera.
 
-    Raises InputError where a camera's files, its known defects, or what the gate needs are not there, the driver of the
-    ledger's database is not installed, a ring or a socket's path is too large for this machine, or a part must be
-    decided before its gap can be known.
+    Raises InputError where a camera's files, its known defects, or what gate and counter need are not there, nobody
+    tells the encoder's count, the driver of the ledger's database is not installed, a ring or a socket's path is too
+    large for this machine, or a part must be decided before its gap can be known.
     """
     from line_inspector.records.database import store_of
 
     require_gate(line.decision.gate)
+    _require_counted(line)
     for name, worker in line.inference.workers.items():
         if worker.keys and not worker.is_local:
             require_line_keys(worker.keys, [name])
@@ -55,6 +57,16 @@ def _require_source(line: Line, name: str, source: CameraSource) -> None:
         file = source.path if isinstance(source, VideoCamera) else source.producer
         if not os.access(file, os.R_OK):
             raise InputError(f"{file} is missing or cannot be read", where, "Check the path and its permissions")
+
+
+def _require_counted(line: Line) -> None:
+    """A belt whose count nobody tells has parts that nobody can place: every one would be rejected."""
+    if line.counter:
+        require_counter(line.counter)
+    elif line.belt.encoder and not line.simulation:
+        what = "has no source, and no simulated world counts: every part would be rejected (belt_unknown)"
+        remedy = "Set belt.encoder.source (docs/tracking.md), or take the encoder out if the belt's speed is steady"
+        raise InputError(what, "belt.encoder", remedy)
 
 
 def _require_known_defects(line: Line, name: str) -> None:
@@ -100,6 +112,8 @@ def _names(station: StationKind, line: Line) -> list[str]:
         return [f"{station.name}.{camera}" for camera in line.cameras]
     if station.per_worker:
         return [f"{station.name}.{worker}" for worker in line.inference.workers]
+    if station.per_counter and not line.counter:
+        return []
     return [station.name]
 
 

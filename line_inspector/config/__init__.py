@@ -5,11 +5,17 @@ line file. Each station is given its own section, never the whole file.
 """
 
 from line_inspector.config.alarms import AlarmSettings
-from line_inspector.config.belt import BeltSettings, EncoderSettings
+from line_inspector.config.belt import BeltSettings
 from line_inspector.config.camera import CameraSettings
 from line_inspector.config.challenge import ChallengeSettings
 from line_inspector.config.cores import CorePlan, core_plan
 from line_inspector.config.cpu_quota import cpu_quota
+from line_inspector.config.encoder import (
+    CounterSettings,
+    EncoderSettings,
+    ModbusCounterSettings,
+    OpcUaCounterSettings,
+)
 from line_inspector.config.gate import (
     GateSettings,
     GpioGateSettings,
@@ -37,6 +43,7 @@ __all__ = [
     "CameraSource",
     "ChallengeSettings",
     "CorePlan",
+    "CounterSettings",
     "EncoderSettings",
     "FolderCamera",
     "GateSettings",
@@ -44,7 +51,9 @@ __all__ = [
     "GpioGateSettings",
     "Line",
     "LineTrigger",
+    "ModbusCounterSettings",
     "ModbusGateSettings",
+    "OpcUaCounterSettings",
     "OpcUaGateSettings",
     "PlcGateSection",
     "RateTrigger",

@@ -10,9 +10,16 @@ Endpoint = Annotated[str, StringConstraints(pattern=r"^opc\.tcp://[^\s/:]+(:\d{1
 GpioLine = Annotated[int, Field(ge=0, le=65_535)]
 NodeIdTemplate = Annotated[str, StringConstraints(pattern=r"^[^{}]*\{name\}[^{}]*$")]
 
+OPC_UA_PORT = 4840
 LEAST_BEATS = 3  # so many heartbeats may be missed before everything is rejected
 WINDOW_BEYOND_CYCLES_MS = 8  # what reading the clock and rounding take, with a little left
 LEAST_WINDOW_MS = 10  # of a gate that is no PLC; a thread that holds a GPIO window wakes within a millisecond or two
+
+
+def server_of(endpoint: str) -> str:
+    """HOST:PORT, of an OPC UA endpoint."""
+    server = endpoint.removeprefix("opc.tcp://").partition("/")[0]
+    return server if ":" in server else f"{server}:{OPC_UA_PORT}"
 
 
 class GateSection(Section):
@@ -86,6 +93,11 @@ class ModbusGateSettings(PlcGateSection):
     unit: int = Field(1, ge=0, le=255, description="its unit identifier")
     base_register: int = Field(0, ge=0, le=65_500, description="holding register, from 0, at which the table starts")
 
+    @property
+    def server(self) -> str:
+        """Whom the gate speaks to."""
+        return f"{self.host}:{self.port}"
+
 
 class OpcUaGateSettings(PlcGateSection):
     """A PLC with an OPC UA server. Needs the extra `plc`; docs/plc.md holds the nodes."""
@@ -95,6 +107,11 @@ class OpcUaGateSettings(PlcGateSection):
     node_id: NodeIdTemplate = Field(
         "ns=2;s=LineInspector.{name}", description="how node ids are made of the names in docs/plc.md"
     )
+
+    @property
+    def server(self) -> str:
+        """Whom the gate speaks to."""
+        return server_of(self.endpoint)
 
 
 class GpioGateSettings(BeatingGateSection):

@@ -11,8 +11,14 @@ from line_inspector.config.belt import BeltSettings
 from line_inspector.config.camera import CameraSettings
 from line_inspector.config.challenge import ChallengeSettings
 from line_inspector.config.decision import DecisionSettings
+from line_inspector.config.encoder import CounterSettings
 from line_inspector.config.flat_settings import flat_settings
-from line_inspector.config.gate import GpioGateSettings, SimulatedGateSettings
+from line_inspector.config.gate import (
+    GpioGateSettings,
+    ModbusGateSettings,
+    OpcUaGateSettings,
+    SimulatedGateSettings,
+)
 from line_inspector.config.inference import InferenceSettings
 from line_inspector.config.overlay import OverlaySettings
 from line_inspector.config.records import RecordsSettings
@@ -114,6 +120,18 @@ class Line(Section):
         return self
 
     @model_validator(mode="after")
+    def _simulated_servers_keep_apart(self) -> "Line":
+        """A real PLC may have both; the world stands behind each with a server of its own."""
+        gate = self.decision.gate
+        plc = gate.server if isinstance(gate, ModbusGateSettings | OpcUaGateSettings) else ""
+        if self.simulation and self.counter and self.counter.server == plc:
+            raise ValueError(
+                f"belt.encoder.source and decision.gate are both at {plc}, where the simulated world cannot listen"
+                " twice; in simulation, give each a port of its own"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _every_camera_has_its_own_output(self) -> "Line":
         gate = self.decision.gate
         if isinstance(gate, GpioGateSettings):
@@ -147,6 +165,11 @@ class Line(Section):
             known = ", ".join(self.cameras)
             raise InputError(f"no camera '{name}' in the line file", f"line {self.line}", f"Known cameras: {known}")
         return self.cameras[name]
+
+    @property
+    def counter(self) -> CounterSettings | None:
+        """Where the belt's count is read; None on a line without an encoder, and where it is the simulated world's."""
+        return self.belt.encoder.source if self.belt.encoder else None
 
     @property
     def lanes(self) -> list[tuple[str, ...]]:

@@ -21,8 +21,9 @@ class Life(Enum):
 
 def watched_stations(line: Line) -> tuple[str, ...]:
     """Names of the stations without which no part is inspected, in the order of the page."""
+    encoder = ("encoder",) if line.counter else ()
     world = ("world",) if line.simulation else ()
-    return ("decision", "inference", *(f"capture.{camera}" for camera in line.cameras), *world)
+    return ("decision", "inference", *(f"capture.{camera}" for camera in line.cameras), *encoder, *world)
 
 
 class Liveness:

@@ -35,6 +35,7 @@ CONSEQUENCES = {
     "decision": "the gate rejects every part",
     "inference": "parts are rejected without a verdict",
     "capture": "its parts are not inspected and are rejected",
+    "encoder": "nobody knows where parts are, and they are rejected",
     "world": "no parts come",
 }
 

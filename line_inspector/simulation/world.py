@@ -22,7 +22,8 @@ from line_inspector.runtime import Station
 from line_inspector.simulation.belt import Belt, Faults, Part, Spacing
 from line_inspector.simulation.bus_gate import BusGate
 from line_inspector.simulation.conveyor import ChangingConveyor, Conveyor, Speeds, SteadyConveyor
-from line_inspector.simulation.encoder import WorldEncoder
+from line_inspector.simulation.counter_server import CounterServer
+from line_inspector.simulation.encoder import PublishedEncoder, ServedEncoder, WorldEncoder
 from line_inspector.simulation.gate import WorldGate
 from line_inspector.simulation.plc import SimulatedPlc
 from line_inspector.simulation.record import AGAIN, WorldRecord, binned
@@ -55,9 +56,10 @@ class World:
         self._station = station
         self._parts_left = part_limit
         self._gate = _gate(station)  # first: a PLC takes seconds to start, and parts must not come meanwhile
+        counter = CounterServer(station.line.counter) if station.line.counter else None  # and so may a counter's server
         self._conveyor = _conveyor(station.line)
         self._feeds = _feeds(station.line, station.bus, self._conveyor)
-        self._encoder = WorldEncoder(station, self._conveyor) if station.line.belt.encoder else None
+        self._encoder = _encoder(station, self._conveyor, counter)
         self._record = WorldRecord(station.line.world_record_path)
         for triggers in self._senders():
             station.watch(triggers.socket)
@@ -145,6 +147,8 @@ class World:
                 )
         for triggers in self._senders():
             triggers.close()
+        if self._encoder:
+            self._encoder.close()
         self._gate.close()
         self._record.close()
 
@@ -167,6 +171,13 @@ def _gate(station: Station) -> WorldGate:
         case GpioGateSettings():
             remedy = "Set decision.gate.kind to simulated, modbus or opcua, or take out the section simulation"
             raise InputError("the world cannot stand behind real GPIO lines", f"line {station.line.line}", remedy)
+
+
+def _encoder(station: Station, conveyor: Conveyor, counter: CounterServer | None) -> WorldEncoder | None:
+    """Tells decision the count itself only where no station does."""
+    if station.line.counter and counter:
+        return ServedEncoder(station, conveyor, station.line.counter, counter)
+    return PublishedEncoder(station, conveyor) if station.line.belt.encoder else None
 
 
 def _conveyor(line: Line) -> Conveyor:

@@ -6,6 +6,9 @@ from collections import deque
 from line_inspector.tracking.belt import NEVER_NS
 
 SPEED_OVER_NS = 30_000_000  # so long that a count more or less is no speed
+SPEED_OVER_UNCERTAIN = 20  # times what a reading's moment is uncertain by: a tenth of the speed, at most
+LONGEST_SPEED_NS = 200_000_000
+UNCERTAIN_FADES = 0.9  # with each reading
 FASTEST = 1.5  # times belt.speed_mm_s; the belt cannot run faster
 REMEMBERED_READINGS = 6_000  # a minute at 100 Hz: an announcement that was repeated may tell of a part from then
 
@@ -14,8 +17,9 @@ class EncodedBelt:
     """Belt time from the readings of an encoder.
 
     `ns_per_count` is how long one count takes at `belt.speed_mm_s`. Between readings the belt's place is interpolated;
-    after the last one it goes on at the last speed, until it has been silent for `stale_after_ns`. A count that falls,
-    or that grows faster than the belt can run, means that the encoder counts anew: nothing from before is known then.
+    after the last one it goes on at the last speed, until it has been silent for `stale_after_ns`. Where it had been
+    silent for so long nothing is known of the time between. A count that falls, or that grows faster than the belt can
+    run, means that the encoder counts anew: nothing from before is known then.
     """
 
     steady = False
@@ -25,20 +29,26 @@ class EncodedBelt:
         self._moments: deque[int] = deque(maxlen=REMEMBERED_READINGS)
         self._places: deque[int] = deque(maxlen=REMEMBERED_READINGS)
         self._speed = 0.0  # belt nanoseconds per nanosecond
+        self._uncertain_ns = 0  # of the readings of late: some are certain in between, as the belt stands
 
     @property
     def since_ns(self) -> int:
         """The oldest reading that is remembered."""
         return self._moments[0] if self._moments else NEVER_NS
 
-    def read(self, count: int, read_ns: int) -> bool:
-        """A reading has come. False when it does not follow on the ones before: then parts on the belt are lost."""
+    def read(self, count: int, read_ns: int, uncertain_ns: int = 0) -> bool:
+        """A reading has come, of a moment that is known within `uncertain_ns`.
+
+        False when it does not follow on the ones before: then parts on the belt are lost.
+        """
         place, follows = int(count * self._ns_per_count), True
+        either_ns = self._uncertain_ns + uncertain_ns
+        self._uncertain_ns = max(uncertain_ns, int(UNCERTAIN_FADES * self._uncertain_ns))
         if self._moments:
             since_ns, gone = read_ns - self._moments[-1], place - self._places[-1]
             if since_ns <= 0 and gone == 0:
                 return True
-            if since_ns <= 0 or gone < 0 or gone > FASTEST * since_ns + 2 * self._ns_per_count:
+            if since_ns <= 0 or gone < 0 or gone > self._farthest(since_ns + either_ns):
                 self._moments.clear()
                 self._places.clear()
                 follows = False
@@ -55,6 +65,8 @@ class EncodedBelt:
             return self._places[-1] + int((at_ns - self._moments[-1]) * self._speed)
         here = bisect_right(self._moments, at_ns)
         before_ns, behind_ns = self._moments[here - 1], self._moments[here]
+        if behind_ns - before_ns > self._stale_after_ns:
+            return None
         before, behind = self._places[here - 1], self._places[here]
         return before + (behind - before) * (at_ns - before_ns) // (behind_ns - before_ns)
 
@@ -81,11 +93,15 @@ class EncodedBelt:
         silent_ns = now_ns - self._moments[-1]
         return f"the encoder is silent for {silent_ns / 1e6:.0f} ms" if silent_ns > self._stale_after_ns else ""
 
+    def _farthest(self, within_ns: int) -> float:
+        return FASTEST * within_ns + 2 * self._ns_per_count
+
     def _present_speed(self) -> float:
-        """Over the last SPEED_OVER_NS, or since the first reading."""
+        """Over the last SPEED_OVER_NS, or longer where moments are uncertain; 0 before so much is known."""
         last_ns, last = self._moments[-1], self._places[-1]
+        over_ns = min(max(SPEED_OVER_NS, SPEED_OVER_UNCERTAIN * self._uncertain_ns), LONGEST_SPEED_NS)
         for i in range(len(self._moments) - 1, -1, -1):
             since_ns = last_ns - self._moments[i]
-            if since_ns >= SPEED_OVER_NS:
+            if since_ns >= over_ns:
                 return (last - self._places[i]) / since_ns
         return 0.0

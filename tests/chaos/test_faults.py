@@ -24,6 +24,7 @@ from line_inspector.chaos.lock_database import LockDatabase
 from line_inspector.chaos.scratch_gate import port_of
 from line_inspector.chaos.scratch_line import scratch_line, stands_in, world_line, write_line
 from line_inspector.chaos.victim import Victim
+from line_inspector.config import ModbusCounterSettings
 from line_inspector.encoding import MalformedMessage, Message
 from line_inspector.errors import InputError
 from line_inspector.line_file import parse_line, read_line_file
@@ -124,6 +125,18 @@ def test_the_disk_is_full_until_it_is_not_and_leaves_nothing() -> None:
     assert said == "No space left on device"
     assert not Path(folder).exists()
     assert folder not in Path("/proc/mounts").read_text()
+
+
+def test_the_count_of_a_scratch_line_is_read_off_the_worlds_own_server(tmp_path: Path) -> None:
+    document = yaml.safe_load((CONFIG / "demo.yaml").read_text())
+    source = {"kind": "modbus", "host": "192.0.2.1", "address": 7, "bits": 16}
+    document["belt"]["encoder"] = {"mm_per_count": 0.1, "source": source}
+    document.pop("simulation")
+    document.pop("alarms")  # a sensor at the bin
+    line = scratch_line(parse_line(document, CONFIG / "demo.yaml"), tmp_path, tmp_path / "cable", seed=1)
+    assert isinstance(line.counter, ModbusCounterSettings)
+    assert (line.counter.host, line.counter.address, line.counter.bits) == ("127.0.0.1", 7, 16)
+    assert world_line(line, tmp_path / "world").counter == line.counter
 
 
 def test_a_scratch_line_is_the_given_one_in_another_place(tmp_path: Path) -> None:

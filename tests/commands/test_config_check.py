@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,11 +20,11 @@ FRAME_PX = 256
 
 @pytest.fixture
 def check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    def run_command(cameras: int = 1, sections: str = "", **settings: object) -> tuple[int, str, str]:
+    def run_command(cameras: int = 1, sections: str = "", belt: str = "", **settings: object) -> tuple[int, str, str]:
         camera = {"source": {"kind": "simulated"}, "trigger": {"kind": "line"}, "to_gate_mm": 300, **settings}
         line_file = tmp_path / "line.yaml"
         line_file.write_text(
-            "line: test\nrecipe: tile\ndata_dir: data\nbelt: {speed_mm_s: 250}\n"
+            f"line: test\nrecipe: tile\ndata_dir: data\nbelt: {{speed_mm_s: 250, {belt}}}\n"
             f"cameras: { ({f'c{i}': camera for i in range(cameras)}) }\n{sections}"
         )
         with pytest.raises(SystemExit) as ended:
@@ -160,3 +161,33 @@ def test_a_line_that_would_reject_every_part_for_its_gap_is_refused(
     code, _, error = check(to_gate_mm=to_gate_mm, max_width_px=FRAME_PX, max_height_px=FRAME_PX)
     assert (code == 0) is startable
     assert startable or ("gap_unknown" in error and error.count("\n") == 1)
+
+
+COUNTER = "{kind: opcua, endpoint: opc.tcp://192.0.2.1, node_id: NODE}"
+
+
+def test_an_encoder_that_nobody_counts_is_refused(check: Callable[..., tuple[int, str, str]]) -> None:
+    belt = "encoder: {mm_per_count: 0.05}"
+    code, out, error = check(belt=belt)
+    assert (code, out) == (2, "") and error.count("\n") == 1
+    assert error.startswith("error: belt.encoder: has no source, and no simulated world counts: every part")
+    code, out, _ = check(belt=belt, sections="simulation: {}")
+    assert code == 0 and "encoder: 5000 counts per second at speed_mm_s, counted by the simulated world" in out
+
+
+def test_where_the_count_is_read_is_told_and_a_node_that_is_none_is_refused(
+    check: Callable[..., tuple[int, str, str]],
+) -> None:
+    code, out, _ = check(belt=f"encoder: {{mm_per_count: 0.05, source: {COUNTER.replace('NODE', 'ns=3;s=count')}}}")
+    assert code == 0 and "read from node ns=3;s=count at opc.tcp://192.0.2.1" in out
+    code, out, error = check(belt=f"encoder: {{mm_per_count: 0.05, source: {COUNTER.replace('NODE', 'count')}}}")
+    assert (code, out) == (2, "") and "belt.encoder.source.node_id count: is no node id" in error
+
+
+def test_a_counter_whose_package_is_missing_is_refused_in_one_line(
+    check: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "asyncua", None)
+    code, out, error = check(belt=f"encoder: {{mm_per_count: 0.05, source: {COUNTER.replace('NODE', 'i=1')}}}")
+    assert (code, out) == (2, "") and error.count("\n") == 1
+    assert "asyncua is not installed" in error and "line-inspector[plc]" in error

@@ -37,6 +37,10 @@ GATES: tuple[dict[str, Any], ...] = (
     {"kind": "opcua", "endpoint": "opc.tcp://127.0.0.1:4840/", "window_ms": 50, "heartbeat_hz": 20},
     {"kind": "gpio", "chip": "/dev/gpiochip0", "accept_lines": {"top": 17}, "heartbeat_line": 27, "active_low": True},
 )
+COUNTERS: tuple[dict[str, Any], ...] = (
+    {"kind": "modbus", "host": "127.0.0.1", "port": 5021, "address": 100, "table": "input", "bits": 32, "cycle_ms": 10},
+    {"kind": "opcua", "endpoint": "opc.tcp://127.0.0.1:4841/", "node_id": "ns=3;s=Belt.count", "falling": True},
+)
 SECTIONS: dict[str, Any] = {
     "inference": {"engine": "auto", "device": "auto", "threads": 1, "pin": True, "max_batch": 8},
     "records": {
@@ -143,6 +147,9 @@ def _bases() -> Iterator[dict[str, Any]]:
         yield copy.deepcopy(LINE | {"cameras": {"top": TOP | {"source": source}, "side": TOP | {"max_rate_hz": 8}}})
     for gate in GATES:
         yield copy.deepcopy(LINE | {"decision": {"gate": gate}})
+    for counter in COUNTERS:
+        encoder = {"mm_per_count": 0.05, "source": counter}
+        yield copy.deepcopy(LINE | {"belt": {"speed_mm_s": 250, "encoder": encoder}, "simulation": None})
 
 
 def _places(data: Any) -> Iterator[tuple[dict[Any, Any], Any]]:

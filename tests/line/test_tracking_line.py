@@ -1,5 +1,5 @@
 """World, captures and decision as processes, on a belt that changes its speed and stops, with touching parts, gaps,
-doubled and missing triggers, two cameras for each part.
+doubled and missing triggers, two cameras for each part; the count told by the world, or read off a server.
 
 Judged by the world's own record. The worker is the test's own, and reads its verdict off the part's very frame: that of
 a defective part is painted bright. So a defective part in the accept bin was let pass by the tracking.
@@ -45,7 +45,7 @@ def painted_parts(folder: Path) -> Path:
 class TrackedLine:
     """The line, and the worker within the test."""
 
-    def __init__(self, folder: Path, gate: dict[str, object]) -> None:
+    def __init__(self, folder: Path, gate: dict[str, object], encoder: dict[str, object]) -> None:
         camera = {
             "source": {"kind": "folder"},
             "trigger": {"kind": "line"},
@@ -59,7 +59,7 @@ class TrackedLine:
             "line": f"track-{time.time_ns() % 10**9:x}",
             "recipe": "disc",
             "data_dir": "d",
-            "belt": {"speed_mm_s": 500, "encoder": {"mm_per_count": 0.1}},
+            "belt": {"speed_mm_s": 500, "encoder": {"mm_per_count": 0.1, **encoder}},
             "cameras": {"top": camera | {"to_gate_mm": 300}, "side": camera | {"to_gate_mm": 330}},
             "decision": {"gate": gate},
             "overlay": {"port": 0},
@@ -77,7 +77,8 @@ class TrackedLine:
         self.path.write_text(yaml.safe_dump(document, sort_keys=False))
         self.line = read_line_file(self.path)
         self.supervisor = Supervisor(self.line, self.path, with_world=False, log_file=self.log_path)
-        self.supervisor.processes = [p for p in self.supervisor.processes if p.name.startswith(("capture", "decision"))]
+        tracking = ("capture", "decision", "encoder")
+        self.supervisor.processes = [p for p in self.supervisor.processes if p.name.startswith(tracking)]
         bus = Bus(self.line.sockets_dir)
         self._frames, self._verdicts = bus.receiver(FRAMES, FrameReady), bus.sender(VERDICTS)
         self._health, self._reader = bus.publisher(HEALTH, "inference"), RingReader()
@@ -141,17 +142,35 @@ class TrackedLine:
         self.supervisor.stop([self.world] if self.world else [])
 
 
-def gate_of(kind: str) -> dict[str, object]:
+def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    where = {"modbus": {"host": "127.0.0.1", "port": port}, "simulated": {}}
+        return int(s.getsockname()[1])
+
+
+def gate_of(kind: str) -> dict[str, object]:
+    where = {"modbus": {"host": "127.0.0.1", "port": free_port()}, "simulated": {}}
     return {"kind": kind, "window_ms": 100, "heartbeat_timeout_ms": 400, **where[kind]}
 
 
-@pytest.fixture(params=["simulated", pytest.param("modbus", marks=pytest.mark.slow)])
+def encoder_of(kind: str) -> dict[str, object]:
+    """Counted by the world itself, or by the station encoder, which reads the world's server."""
+    modbus = {"kind": "modbus", "host": "127.0.0.1", "port": free_port(), "address": 10}
+    return {"source": modbus} if kind == "modbus" else {}
+
+
+@pytest.fixture(
+    params=[
+        ("simulated", "world"),
+        pytest.param(("modbus", "world"), marks=pytest.mark.slow),
+        pytest.param(("simulated", "modbus"), marks=pytest.mark.slow),
+        pytest.param(("modbus", "modbus"), marks=pytest.mark.slow),
+    ],
+    ids="-".join,
+)
 def tracked(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[TrackedLine]:
-    line = TrackedLine(tmp_path, gate_of(request.param))
+    gate, encoder = request.param
+    line = TrackedLine(tmp_path, gate_of(gate), encoder_of(encoder))
     yield line
     line.close()
 

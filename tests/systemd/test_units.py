@@ -78,7 +78,7 @@ def test_the_target_wants_every_process_that_any_line_has() -> None:
     wanted = {unit for value in read(TARGET)["Unit.Wants"] for unit in value.split()}
     expected: set[str] = set()
     for station in SERVING:
-        if not (station.per_camera or station.per_worker):
+        if not (station.per_camera or station.per_worker or station.per_counter):
             copies = range(1, station.copies + 1) if station.copies > 1 else [""]
             expected |= {station.unit.replace("@", f"@{copy}") for copy in copies}
     assert wanted == expected
@@ -130,6 +130,7 @@ def test_units_stop_in_the_order_in_which_parts_leave_them() -> None:
     assert "line-inspector-decision.service" in after["inference"]
     assert "line-inspector-decision.service" in after["capture"]
     assert all(f"line-inspector-inference@{n}.service" in after["capture"] for n in (1, 2))
+    assert read("line-inspector-encoder.service")["Unit.Before"] == ["line-inspector-decision.service"]
     seconds = int(read("line-inspector-decision.service")["Service.TimeoutStopSec"][0])
     assert seconds > decision.LAST_IMAGES_S + decision.LAST_COMMIT_S
 

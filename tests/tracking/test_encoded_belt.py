@@ -47,6 +47,19 @@ def test_a_count_that_does_not_follow_is_a_new_beginning(count: int) -> None:
     assert belt.place(100 * MS) is None and belt.since_ns == 200 * MS
 
 
+def test_of_a_silence_nothing_is_known_afterwards() -> None:
+    belt = running()
+    assert belt.read(2500, 500 * MS), "the belt can have gone so far"
+    assert belt.place(191 * MS) is None and belt.place(499 * MS) is None
+    assert belt.place(185 * MS) is not None and belt.place(500 * MS) == 500 * MS
+
+
+def test_readings_whose_moment_is_uncertain_may_seem_faster_than_the_belt() -> None:
+    belt = EncodedBelt(NS_PER_COUNT, STALE_NS)
+    assert belt.read(0, 0, 5 * MS) and belt.read(100, 10 * MS, 5 * MS), "20 ms of the belt, 10 ms apart, 10 ms unsure"
+    assert not belt.read(250, 20 * MS, 0), "30 ms of it is too much"
+
+
 @given(st.lists(st.integers(0, 100), min_size=8, max_size=60))
 def test_places_never_go_back_and_every_place_has_its_moment(counts: list[int]) -> None:
     belt, total = EncodedBelt(NS_PER_COUNT, STALE_NS), 0

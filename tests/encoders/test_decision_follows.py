@@ -1,0 +1,167 @@
+"""Decision, turn by turn, fed by the real station encoder, which reads a real server: a part is tracked to the gate."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from counted_belt import CountedBelt
+
+from line_inspector.bus import AckedSender, Sender
+from line_inspector.messages import HEAT_SIDE_PX, Announcement, Health, SlotRef, Verdict
+from line_inspector.runtime import Station, StopFlag
+from line_inspector.streams import ANNOUNCEMENTS, HEALTH, VERDICTS
+from stations.decision import DecisionStation
+
+MS = 1_000_000
+TRAVEL_NS = 600 * MS  # at the highest speed
+TRIES = 8
+
+
+class PlayedGate:
+    """Remembers the windows that it is told, and whether they were taken back."""
+
+    alive = accepting = True
+    bin_reading = None
+
+    def __init__(self) -> None:
+        self.windows: dict[str, tuple[int, int]] = {}
+        self.recalls = 0
+
+    def accept(self, part_id: str, camera: str, window_start_ns: int, window_end_ns: int) -> None:
+        self.windows[part_id] = (window_start_ns, window_end_ns)
+
+    def recall(self) -> None:
+        self.recalls += 1
+
+    def beat(self, now_ns: int, prepared: bool, stop_requested: bool = False) -> None:
+        """Nothing to show."""
+
+    def next_beat_ns(self) -> int:
+        return 2**62
+
+    def safe(self) -> None:
+        """At rest already."""
+
+
+class FollowingLine:
+    """Decision in this process; the test plays camera, worker and gate."""
+
+    def __init__(self, folder: Path) -> None:
+        self.belt, self.gate = CountedBelt(folder, "modbus"), PlayedGate()
+        self.station = Station("decision", self.belt.line, StopFlag())
+        self.decision = DecisionStation(self.station)
+        self.decision._gate = self.gate
+        bus = self.station.bus
+        self._camera: AckedSender = bus.acked_sender(ANNOUNCEMENTS, "capture.top")
+        self._worker: Sender = bus.sender(VERDICTS)
+        self._health: Sender = bus.publisher(HEALTH, "inference")
+        self.belt.until_heard()
+        self.turn_for(0.5)
+
+    def turn_for(self, seconds: float) -> None:
+        end_s = time.monotonic() + seconds
+        self.turn_until(lambda: time.monotonic() >= end_s)
+
+    def decided(self, part_id: str) -> bool:
+        """Turns until the part is accepted, or there has been time enough for it."""
+        end_s = time.monotonic() + 2.5
+        self.turn_until(lambda: part_id in self.gate.windows or time.monotonic() > end_s)
+        return part_id in self.gate.windows
+
+    def turn_until(self, done: Callable[[], bool]) -> None:
+        end_s = time.monotonic() + 20
+        while not done():
+            assert time.monotonic() < end_s, self.belt.log()
+            now_ns = time.monotonic_ns()
+            self._health.send(Health(station="inference", pid=0, sent_ns=now_ns, state="serving", counters={}))
+            self.decision.turn(now_ns)
+            time.sleep(0.003)
+
+    def part(self, part_id: str) -> int:
+        """Announced and found to be good; gives back the moment of its trigger."""
+        at_ns = time.monotonic_ns()
+        announcement = Announcement(
+            part_id=part_id,
+            camera="top",
+            trigger_ns=at_ns,
+            trigger_wall_ns=0,
+            deadline_ns=at_ns + self.belt.line.deadline_ns("top"),
+            gate_ns=at_ns + TRAVEL_NS,
+            free_from_ns=at_ns - 500 * MS,
+            free_until_ns=at_ns + 500 * MS,
+        )
+        self._camera.send(part_id, announcement)
+        self._worker.send(
+            Verdict(
+                part_id=part_id,
+                camera="top",
+                slot=SlotRef(ring="r", slot=0, generation=2),
+                score=0.1,
+                threshold=0.5,
+                pixel_threshold=0.5,
+                model_version="v1",
+                fingerprint=1,
+                captured_ns=at_ns + 1,
+                inference_start_ns=at_ns + 1,
+                inference_end_ns=at_ns + 1,
+                heat=bytes(HEAT_SIDE_PX**2),
+            )
+        )
+        return at_ns
+
+    def close(self) -> None:
+        self.decision.close()
+        for socket in (self._camera, self._worker, self._health, self.station):
+            socket.close()
+        self.belt.close()
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[FollowingLine]:
+    following = FollowingLine(tmp_path)
+    yield following
+    following.close()
+
+
+def gate_after_ms(line: FollowingLine, then: Callable[[], object] = lambda: None) -> float:
+    """When the window of a part that `then` happens to is at its middle, in milliseconds after its trigger.
+
+    A part whose count is lost, since the machine is too busy for an encoder, is followed by another.
+    """
+    for number in itertools.count():
+        part_id = f"part-{time.monotonic_ns()}"
+        trigger_ns = line.part(part_id)
+        then()
+        if line.decided(part_id):
+            start_ns, end_ns = line.gate.windows[part_id]
+            return ((start_ns + end_ns) / 2 - trigger_ns) / MS
+        assert number < TRIES, line.belt.log()
+    raise AssertionError
+
+
+def test_a_part_is_accepted_when_the_count_says_that_it_is_at_the_gate(line: FollowingLine) -> None:
+    assert gate_after_ms(line) == pytest.approx(600, abs=40)
+    line.belt.plc.set(speed=0.5)
+    line.turn_for(0.4)
+    assert gate_after_ms(line) == pytest.approx(1200, abs=60)
+
+
+def test_a_part_waits_on_a_belt_that_stands_and_is_lost_with_the_count(line: FollowingLine) -> None:
+    def stop_and_go() -> None:
+        accepted = dict(line.gate.windows)
+        line.turn_for(0.2)
+        line.belt.plc.set(speed=0)
+        line.turn_for(1.0)
+        assert line.gate.windows == accepted, "it is not there yet, whatever the clock says"
+        line.belt.plc.set(speed=1)
+
+    assert gate_after_ms(line, stop_and_go) == pytest.approx(1600, abs=150)
+    line.part("lost")
+    line.turn_for(0.1)
+    recalls = line.gate.recalls
+    line.belt.plc.set(0)
+    line.turn_for(0.8)
+    assert "lost" not in line.gate.windows and line.gate.recalls > recalls
+    assert line.station.counters["reason.belt_unknown"] >= 1, dict(line.station.counters)
