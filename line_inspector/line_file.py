@@ -24,6 +24,7 @@ def read_line_file(path: Path) -> Line:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
+        _refuse_half_characters(text, path)
     except (yaml.YAMLError, ValueError, RecursionError) as e:  # ValueError: a date that is none, such as 2024-99-99
         mark = getattr(e, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
@@ -46,6 +47,17 @@ def parse_line(data: dict[str, Any], path: Path, node: yaml.Node | None = None) 
         raise _complaint(errors[0], path, node) from e
     anchored: Line = _anchored(line, path.resolve().parent)
     return anchored
+
+
+def _refuse_half_characters(text: str, path: Path) -> None:
+    r"""Raises InputError for one half of a pair, as "\ud800" writes it: no file, database or screen takes it."""
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.ScalarEvent) and not event.value.isascii():
+            try:
+                event.value.encode()
+            except UnicodeEncodeError as e:
+                where = f"{path}:{event.start_mark.line + 1}"
+                raise InputError("a text holds half of a character", where, "Write the character itself") from e
 
 
 def _refuse_ambiguity(node: yaml.Node | None, path: Path, looked_at: dict[int, bool]) -> None:
