@@ -15,17 +15,21 @@ COMPUTING := tests/bench tests/cameras tests/datasets tests/decision tests/fuzz 
   tests/tracking tests/training \
   $(wildcard $(addprefix tests/commands/test_,train.py retrain_command.py benchmark_accuracy.py forge.py models.py)) \
   $(wildcard $(addprefix tests/test_,config.py docs.py images.py line_file.py messages.py readme.py ring.py))
+WAITING := tests/actuators tests/alarms tests/encoders tests/overlay tests/simulation tests/workers \
+  $(wildcard $(addprefix tests/test_,bus.py capture.py file_lock.py runtime.py streams.py supervisor.py))
 
 setup: $(INSTALLED)
 
 demo: setup
 	$(BIN)/line-inspector demo $(ARGS)
 
-# Tests that only compute share the cores, one thread each; those of processes and clocks want the machine to themselves.
+# Tests that only compute share the cores, one thread each; those of a station or two, which wait most of the time, run in
+# threes; those of whole lines want the machine to themselves.
 define run-all
 passed=true
 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(1) $(SHARED) $(COMPUTING) || passed=false
-$(BIN)/python -m pytest $(1) $(COMPUTING:%=--ignore=%) || passed=false
+OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(1) --numprocesses 3 --dist worksteal $(WAITING) || passed=false
+$(BIN)/python -m pytest $(1) $(COMPUTING:%=--ignore=%) $(WAITING:%=--ignore=%) || passed=false
 $$passed
 endef
 run-tests = $(if $(ARGS),$(BIN)/python -m pytest $(1) $(ARGS),$(call run-all,$(1)))

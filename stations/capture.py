@@ -21,7 +21,7 @@ from line_inspector.tracking.announcer import EARLIEST_TRIGGER_NS, Announcer
 from line_inspector.tracking.belt import NEVER_NS
 from line_inspector.tracking.gaps import Sighting
 
-REMEMBERED_PARTS = 100_000
+REMEMBERED_PARTS = 10_000  # 100 s at 100/s; a trigger that was not acknowledged is repeated every 10 s at least
 LAST_ACKNOWLEDGEMENT_NS = 3_000_000_000
 CHALLENGE_SLOTS = 2
 

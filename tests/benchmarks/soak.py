@@ -290,7 +290,8 @@ def _start(
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
     started = {}
     for name, (kind, *options) in wanted.items():
-        command = [sys.executable, program, kind, str(remembered), str(line_file), *options]
+        of_it = remembered // len(line.cameras) if kind == "capture" else remembered
+        command = [sys.executable, program, kind, str(of_it), str(line_file), *options]
         started[name] = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
     if overlay:
         command = [sys.executable, "-m", "stations.overlay", str(line_file)]

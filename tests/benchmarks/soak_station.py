@@ -1,8 +1,8 @@
 """A station of the line under soak: `python soak_station.py NAME REMEMBERED LINE.yaml [options]`.
 
 The station is the real one, but for two things. The worker's model is a stand-in that takes microseconds, so that the
-line, and not the network, is under load. And what stations remember of parts long gone, 100,000 of them, is scaled down
-with the number of parts, so that a shorter soak, too, has it full before its second tenth.
+line, and not the network, is under load. And what stations remember of parts long gone, a fixed number of them, is
+scaled down with the number of parts, so that a shorter soak, too, has it full before its second tenth.
 """
 
 import sys
@@ -44,7 +44,7 @@ def main() -> None:
 def capture(remembered: int) -> None:
     from stations import capture as station
 
-    station.REMEMBERED_PARTS = remembered
+    station.REMEMBERED_PARTS = min(station.REMEMBERED_PARTS, remembered)
     runtime.main("capture", station.serve, station._camera_option)
 
 
