@@ -114,7 +114,10 @@ def test_every_frame_gets_its_own_verdict_over_several_batches(played: Played) -
     )
 
 
-def test_while_frames_wait_a_batch_is_begun_before_the_last_ones_verdicts(played: Played) -> None:
+def test_while_frames_wait_a_batch_is_begun_before_the_last_ones_verdicts(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PipelinedEngine, "latency_ns", lambda _engine, size: 1_000_000 + size)  # two pay better
     for value in range(10, 16):
         played.shoot(value)
     played.arrive(6)
