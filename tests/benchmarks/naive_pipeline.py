@@ -82,9 +82,9 @@ def ask(frames: list[Frame], address: str, pause_s: float, stop: Event, told: "Q
 def naive(subject: Subject, cameras: int, seconds: float, rate_hz: float | None) -> tuple[float, list[float]]:
     """Verdicts per second, and each round trip in ms; without a rate as fast as it can."""
     spawn = multiprocessing.get_context("spawn")
-    ready, stop, told = spawn.Event(), spawn.Event(), spawn.Queue()
+    ready, stop, ended, told = spawn.Event(), spawn.Event(), spawn.Event(), spawn.Queue()
     address = f"ipc://{subject.line_file.parent}/naive"
-    server = spawn.Process(target=answer, args=(subject.model_dir, address, ready, stop))
+    server = spawn.Process(target=answer, args=(subject.model_dir, address, ready, ended))
     server.start()
     assert ready.wait(60), "the naive pipeline does not start"
     pause_s = cameras / rate_hz if rate_hz else 0.0
@@ -94,6 +94,7 @@ def naive(subject: Subject, cameras: int, seconds: float, rate_hz: float | None)
     time.sleep(STARTS_S + seconds)
     stop.set()
     answers = [told.get(timeout=60) for _ in asking]
+    ended.set()  # nobody waits for an answer any more
     for process in (*asking, server):
         process.join()
     all_s = [max(each[1][1] for each in answers), min(each[-1][1] for each in answers)]  # while every camera asks
