@@ -56,7 +56,7 @@ def _refuse_half_characters(text: str, path: Path) -> None:
             try:
                 event.value.encode()
             except UnicodeEncodeError as e:
-                where = f"{path}:{event.start_mark.line + 1}"
+                where = f"{path}:{event.start_mark.line + 1}" if event.start_mark else str(path)
                 raise InputError("a text holds half of a character", where, "Write the character itself") from e
 
 

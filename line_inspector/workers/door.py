@@ -19,6 +19,7 @@ from line_inspector.errors import InputError
 from line_inspector.images import Frame
 from line_inspector.messages import Call, Fault, FrameReady, Reply, Verdict
 from line_inspector.streams import WORK
+from line_inspector.workers.connection_events import connection_events
 from line_inspector.workers.curve import serve_curve
 from line_inspector.workers.delay import Delay
 from line_inspector.workers.inflow import Inflow
@@ -76,7 +77,7 @@ class Door:
             address = WORK.endpoint(sockets_dir, name)
         elif settings.keys:
             serve_curve(self.socket, settings.keys, name)
-            self._events = self.socket.get_monitor_socket(zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
+            self._events = connection_events(self.socket, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
         else:
             raise InputError("listens to another host without keys", f"worker {name}", "Set its keys")
         try:
@@ -112,7 +113,8 @@ class Door:
     def close(self) -> None:
         """Stops listening."""
         if self._events:
-            self.socket.disable_monitor()
+            self.socket.monitor(None, 0)
+            self._events.close()
         self.socket.close()
 
     def _look(self) -> None:

@@ -16,6 +16,7 @@ from line_inspector.images import Frame
 from line_inspector.messages import Call, Fault, FrameReady, Reply, Verdict
 from line_inspector.part_record import OF_NO_PART
 from line_inspector.streams import ANSWERS, WORK
+from line_inspector.workers.connection_events import connection_events
 from line_inspector.workers.curve import SILENCE_MS, join_curve
 from line_inspector.workers.inflow import Inflow
 from line_inspector.workers.model_id import NO_MODEL, ModelId
@@ -72,7 +73,7 @@ class Link:
         self.socket.setsockopt(zmq.IMMEDIATE, 1)
         if settings.keys and self._remote:
             join_curve(self.socket, settings.keys, name)
-        self.events: zmq.Socket[bytes] = self.socket.get_monitor_socket(WATCHED)
+        self.events = connection_events(self.socket, WATCHED)
         self.socket.connect(self._address)
 
     def call(self, call: Call) -> None:
@@ -137,7 +138,8 @@ class Link:
 
     def close(self) -> None:
         """Ends the connection."""
-        self.socket.disable_monitor()
+        self.socket.monitor(None, 0)
+        self.events.close()
         self.socket.close()
 
     def lacks(self, model: ModelId) -> None:

@@ -17,7 +17,7 @@ import tempfile
 import time
 from dataclasses import replace
 from multiprocessing.queues import Queue
-from multiprocessing.synchronize import Event
+from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -37,8 +37,7 @@ from line_inspector.line_file import read_line_file
 from line_inspector.supervisor import stop_signals
 
 OVERLOAD_HZ = 60.0  # of each of our cameras: more than two cores inspect
-PATIENCE_MS = 60_000
-STARTS_S = 4.0  # processes that import torch
+PATIENCE_S = 60
 
 Answered = tuple[float, float]  # asked and answered, in seconds of the machine's monotonic clock
 
@@ -60,12 +59,15 @@ def answer(model_dir: Path, address: str, ready: Event, stop: Event) -> None:
         socket.send_json({"score": score, "good": score < manifest.threshold})
 
 
-def ask(frames: list[Frame], address: str, pause_s: float, stop: Event, told: "Queue[list[Answered]]") -> None:
+def ask(
+    frames: list[Frame], address: str, pause_s: float, begin: Barrier, stop: Event, told: "Queue[list[Answered]]"
+) -> None:
     """A naive camera: one frame after the other, or one every `pause_s` where that is more."""
     socket = zmq.Context.instance().socket(zmq.REQ)
-    socket.rcvtimeo = PATIENCE_MS
+    socket.rcvtimeo = 1000 * PATIENCE_S
     socket.connect(address)
     answers: list[Answered] = []
+    begin.wait(PATIENCE_S)
     due_s = time.monotonic()
     while not stop.is_set():
         frame = frames[len(answers) % len(frames)]
@@ -83,17 +85,20 @@ def naive(subject: Subject, cameras: int, seconds: float, rate_hz: float | None)
     """Verdicts per second, and each round trip in ms; without a rate as fast as it can."""
     spawn = multiprocessing.get_context("spawn")
     ready, stop, ended, told = spawn.Event(), spawn.Event(), spawn.Event(), spawn.Queue()
+    begin = spawn.Barrier(cameras + 1)  # all have started
     address = f"ipc://{subject.line_file.parent}/naive"
-    server = spawn.Process(target=answer, args=(subject.model_dir, address, ready, ended))
+    server = spawn.Process(target=answer, args=(subject.model_dir, address, ready, ended), daemon=True)
     server.start()
-    assert ready.wait(60), "the naive pipeline does not start"
+    assert ready.wait(PATIENCE_S), "the naive pipeline does not start"
     pause_s = cameras / rate_hz if rate_hz else 0.0
-    asking = [spawn.Process(target=ask, args=(subject.frames, address, pause_s, stop, told)) for _ in range(cameras)]
+    given = (subject.frames, address, pause_s, begin, stop, told)
+    asking = [spawn.Process(target=ask, args=given, daemon=True) for _ in range(cameras)]
     for camera in asking:
         camera.start()
-    time.sleep(STARTS_S + seconds)
+    begin.wait(PATIENCE_S)
+    time.sleep(seconds)
     stop.set()
-    answers = [told.get(timeout=60) for _ in asking]
+    answers = [told.get(timeout=PATIENCE_S) for _ in asking]
     ended.set()  # nobody waits for an answer any more
     for process in (*asking, server):
         process.join()
