@@ -21,7 +21,7 @@ WAKE_BEFORE_NS = (
     2_000_000  # a busy host wakes a process this much late; no good verdict is expected so close to the end
 )
 RELEASE_BEFORE_NS = 10_000_000  # an accept that is held for the belt's sake must not be lost to a late wake
-REMEMBERED_PARTS = 100_000
+REMEMBERED_PARTS = 20_000  # a minute at 300/s; what capture is not answered it repeats every 10 s at least
 HELD_ANSWERS = 4_096
 AWAY_NS = 100_000_000  # the station turns at least every 50 ms; after a longer gap it was frozen, not idle
 

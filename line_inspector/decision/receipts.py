@@ -2,7 +2,7 @@
 
 from collections import OrderedDict, deque
 
-REMEMBERED_PARTS = 100_000
+REMEMBERED_PARTS = 20_000  # as parts.py
 
 
 class Receipts:

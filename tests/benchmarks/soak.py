@@ -39,7 +39,7 @@ from line_inspector.streams import ACCEPTS, HEALTH, TRIGGERS
 
 SIDE_PX = 64
 DEFECTIVE_EVERY = 50
-REMEMBERED_PARTS = 100_000  # as in the stations
+REMEMBERED_PARTS = 20_000  # as in the stations
 FIRST_RATE_HZ, FASTER, SLOWER, TRIAL_S = 40.0, 1.1, 0.8, 2.0
 WAITING_S, UNINSPECTED = 0.5, 0.2
 INSPECTED = ("reason.good", "reason.anomaly")
