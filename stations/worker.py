@@ -26,8 +26,10 @@ from line_inspector.workers.door import Door, Request
 from line_inspector.workers.model_id import NO_MODEL, ModelId
 from line_inspector.workers.received import Received
 from line_inspector.workers.wanted_model import WantedModel
+from line_inspector.workers.workload import MOST_IN_FLIGHT
 from stations.inference import load_engine
 
+MOST_WAITING = 2 * MOST_IN_FLIGHT
 KEEP_OLD_MODEL_NS = 60_000_000_000  # frames that were sent before a swap want the model of then
 
 
@@ -63,11 +65,17 @@ class Worker:
     def turn(self, now_ns: int) -> None:
         """Takes what has arrived, answers what can no longer be in time, and infers one batch."""
         self._swap(now_ns)
-        self.queue += self._door.drain(self._reply(next(reversed(self._engines), NO_MODEL)))
+        self._take(list(self._door.drain(self._reply(next(reversed(self._engines), NO_MODEL)))))
         self._wanted.want(self._door.wanted)
         self._station.counters["refused"] = self._door.refused
         if self.queue:
             self._work()
+
+    def _take(self, arrived: list[Request]) -> None:
+        """Queues what has arrived; what no line would send on top of what it waits for is refused, not kept."""
+        room = max(0, MOST_WAITING - len(self.queue))
+        self.queue += arrived[:room]
+        self._refuse(arrived[room:], Reason.SKIPPED_LATE, f"{MOST_WAITING} frames wait already")
 
     def close(self) -> None:
         """Lets go of door and thread."""
