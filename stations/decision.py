@@ -129,6 +129,8 @@ class DecisionStation:
                 self._carry_out(self._book.fault(fault, time.monotonic_ns()))
         for sender, announcement in self._announcements.drain():
             self._announced(sender, announcement)
+        if self._book.contradicted():  # before an accept that is due now goes out
+            self._derail("a part came while the encoder's count stood")
         now_ns = time.monotonic_ns()
         self._carry_out(self._book.expire(now_ns, self._worker.dead(now_ns)))
         self._recall_if_endangered()  # by what was announced just now: the next turn may come 50 ms later
@@ -167,9 +169,12 @@ class DecisionStation:
         if isinstance(self._belt, EncodedBelt) and not self._belt.read(
             reading.count, reading.read_ns, reading.uncertain_ns
         ):
-            self._station.log.error("the encoder counts anew: parts on the belt are lost, and rejected")
-            self._carry_out(self._book.derailed(time.monotonic_ns()))
-            self._gate.recall()
+            self._derail("the encoder counts anew")
+
+    def _derail(self, why: str) -> None:
+        self._station.log.error("%s: parts on the belt are lost, and rejected", why)
+        self._carry_out(self._book.derailed(time.monotonic_ns()))
+        self._gate.recall()
 
     def _carry_out(self, decisions: list[Decision]) -> None:
         for decision in decisions:

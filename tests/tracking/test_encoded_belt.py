@@ -72,3 +72,25 @@ def test_places_never_go_back_and_every_place_has_its_moment(counts: list[int]) 
     for place in places:
         at_ns = belt.when(place)
         assert at_ns <= end_ns or place >= belt.place(end_ns)
+
+
+def test_a_count_that_stands_when_a_part_comes_is_not_believed_until_it_changes() -> None:
+    belt = running()
+    assert belt.moved(100 * MS) is True and belt.moved(185 * MS) is True, "a part came, and so did the belt"
+    assert belt.moved(195 * MS) is None, "the belt was not read since"
+    for at_ms in (200, 210):
+        assert belt.read(950, at_ms * MS)
+    assert belt.moved(195 * MS) is None, "it may be about to stop, or to go on"
+    assert belt.read(950, 220 * MS)
+    assert belt.moved(195 * MS) is False
+    belt.mistrust()
+    assert belt.read(950, 230 * MS) and belt.place(230 * MS) is None and "stands" in belt.unknown(230 * MS)
+    assert belt.read(1000, 240 * MS) and belt.place(240 * MS) == 200 * MS and belt.unknown(240 * MS) == ""
+
+
+def test_a_belt_that_stops_right_after_a_part_came_has_moved_as_far_as_is_known() -> None:
+    belt = EncodedBelt(NS_PER_COUNT, STALE_NS)
+    for number, count in enumerate((0, 50, 100, 150, 150, 150, 150, 150, 150)):
+        belt.read(count, number * 10 * MS, 4 * MS if count < 150 else 0)
+    assert belt.moved(24 * MS) is True, "its last way comes after it"
+    assert belt.moved(29 * MS) is False, "its last way may as well have been before it"
