@@ -77,7 +77,9 @@ class DecisionStation:
         self._views = {record.part_id: view_ids(record) for record in recovered if record.views}
         decided = [part_id for record in recovered for part_id in view_ids(record)]
         self._belt = EncodedBelt(line.belt.ns_per_count, ENCODER.dead_after_ns) if line.belt.encoder else TimedBelt()
-        self._book = PartBook(Reach.of(line.decision.gate), longest_ns, now_ns, decided, self._belt, line.lanes)
+        reach = Reach.of(line.decision.gate)
+        self._vaguest_ns = reach.vaguest_ns
+        self._book = PartBook(reach, longest_ns, now_ns, decided, self._belt, line.lanes)
         self._book.recovered(recovered)
         self._receipts = Receipts(keep_ns=longest_ns)
         self._worker = Liveness(HEALTH, now_ns)
@@ -166,6 +168,9 @@ class DecisionStation:
         self._carry_out(self._book.announce(announcement, time.monotonic_ns()))
 
     def _moved(self, reading: Encoder) -> None:
+        if reading.uncertain_ns > self._vaguest_ns:
+            self._station.counters["vague_readings"] += 1
+            return
         if isinstance(self._belt, EncodedBelt) and not self._belt.read(
             reading.count, reading.read_ns, reading.uncertain_ns
         ):

@@ -35,6 +35,10 @@ class Belt(Protocol):
         """The moment at which belt time is `place`, by the present speed; NEVER_NS where it does not get there."""
         ...
 
+    def uncertain(self, at_ns: int) -> int:
+        """Within how many nanoseconds it is known when the belt was where `place` says that it was then."""
+        ...
+
     def moved(self, at_ns: int) -> bool | None:
         """Whether the belt moved at that moment; None where that is not known yet."""
         ...
@@ -64,6 +68,10 @@ class TimedBelt:
     def when(self, place: int) -> int:
         """The moment itself."""
         return place
+
+    def uncertain(self, at_ns: int) -> int:
+        """Nothing is uncertain."""
+        return 0
 
     def moved(self, at_ns: int) -> bool | None:
         """Always."""

@@ -77,6 +77,14 @@ class EncodedBelt:
         before, behind = self._places[here - 1], self._places[here]
         return before + (behind - before) * (at_ns - before_ns) // (behind_ns - before_ns)
 
+    def uncertain(self, at_ns: int) -> int:
+        """As the readings around that moment, or the last one, say. 0 before the first."""
+        if not self._moments:
+            return 0
+        here = bisect_right(self._moments, at_ns)
+        around = (max(0, here - 1), min(here, len(self._moments) - 1))
+        return max(self._uncertains[i] for i in around)
+
     def moved(self, at_ns: int) -> bool | None:
         """Whether the count changed right after that moment; None while that cannot be said.
 
