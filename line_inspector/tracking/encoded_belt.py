@@ -18,9 +18,9 @@ class EncodedBelt:
     """Belt time from the readings of an encoder.
 
     `ns_per_count` is how long one count takes at `belt.speed_mm_s`. Between readings the belt's place is interpolated;
-    after the last one it goes on at the last speed, until it has been silent for `stale_after_ns`. Where it had been
-    silent for so long nothing is known of the time between. A count that falls, or that grows faster than the belt can
-    run, means that the encoder counts anew: nothing from before is known then. Nor is it after `mistrust`, until the
+    after the last one it goes on at the last speed, until it has been silent for `stale_after_ns`. A count that falls,
+    or that grows faster than the belt can run, or that comes after such a silence, is taken for an encoder that counts
+    anew: nothing from before is known then. Nor is it after `mistrust`, until the
     count changes.
     """
 
@@ -55,7 +55,8 @@ class EncodedBelt:
             since_ns, gone = read_ns - self._moments[-1], place - self._places[-1]
             if since_ns <= 0 and gone == 0:
                 return True
-            if since_ns <= 0 or gone < 0 or gone > self._farthest(since_ns + either_ns):
+            silent = since_ns > self._stale_after_ns + either_ns
+            if silent or since_ns <= 0 or gone < 0 or gone > self._farthest(since_ns + either_ns):
                 self._forget()
                 follows = False
         self._moments.append(read_ns)

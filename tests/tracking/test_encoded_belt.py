@@ -1,9 +1,13 @@
 """encoded_belt.py: where the belt was, is and will be, by an encoder's counts."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from line_inspector.encoders.counter import RawCount
+from line_inspector.encoders.rising_count import RisingCount
 from line_inspector.tracking.belt import NEVER_NS
 from line_inspector.tracking.encoded_belt import EncodedBelt
 
@@ -49,9 +53,24 @@ def test_a_count_that_does_not_follow_is_a_new_beginning(count: int) -> None:
 
 def test_of_a_silence_nothing_is_known_afterwards() -> None:
     belt = running()
-    assert belt.read(2500, 500 * MS), "the belt can have gone so far"
-    assert belt.place(191 * MS) is None and belt.place(499 * MS) is None
-    assert belt.place(185 * MS) is not None and belt.place(500 * MS) == 500 * MS
+    assert not belt.read(2500, 500 * MS), "the belt can have gone so far, but the count may be another"
+    assert belt.place(185 * MS) is None and belt.place(499 * MS) is None and belt.place(500 * MS) == 500 * MS
+    assert running().read(1400, 290 * MS), "that was no silence"
+
+
+def test_two_beginnings_that_nobody_heard_are_not_taken_for_the_belts_way() -> None:
+    """A fine encoder, whose count since its last beginning has gone beyond the one before it."""
+    belt, ns_per_count = EncodedBelt(0.02 * MS, STALE_NS), 0.02 * MS
+
+    def station(start_ms: int, end_ms: int) -> Iterator[tuple[int, int]]:
+        rising = RisingCount(ns_per_count, 10 * MS, STALE_NS)
+        for at_ms in range(start_ms, end_ms, 10):
+            rising.follow(RawCount(at_ms * 50, 32, at_ms * MS, at_ms * MS))
+            yield rising.count, at_ms * MS
+
+    assert all(belt.read(*reading) for reading in station(100_000, 100_100))
+    heard = [belt.read(*reading) for reading in list(station(100_500, 101_200))[20:]]
+    assert heard == [False] + [True] * 49 and belt.place(100_090 * MS) is None
 
 
 def test_readings_whose_moment_is_uncertain_may_seem_faster_than_the_belt() -> None:
