@@ -191,8 +191,10 @@ def test_where_the_count_is_read_is_told_and_a_node_that_is_none_is_refused(
 ) -> None:
     code, out, _ = check(belt=f"encoder: {{mm_per_count: 0.05, source: {COUNTER.replace('NODE', 'ns=3;s=count')}}}")
     assert code == 0 and "read from node ns=3;s=count at opc.tcp://192.0.2.1" in out
-    code, out, error = check(belt=f"encoder: {{mm_per_count: 0.05, source: {COUNTER.replace('NODE', 'count')}}}")
-    assert (code, out) == (2, "") and "belt.encoder.source.node_id count: is no node id" in error
+    for node in ("count", "ns=65536;i=5", "ns=3;i=4294967296", "ns=-3;i=5", "i=-5"):
+        code, out, error = check(belt=f"encoder: {{mm_per_count: 0.05, source: {COUNTER.replace('NODE', node)}}}")
+        assert (code, out) == (2, "") and error.count("\n") == 1
+        assert f"belt.encoder.source.node_id {node}: is no node id" in error
 
 
 def test_a_counter_whose_package_is_missing_is_refused_in_one_line(
