@@ -77,7 +77,9 @@ class DecisionStation:
         self._views = {record.part_id: view_ids(record) for record in recovered if record.views}
         decided = [part_id for record in recovered for part_id in view_ids(record)]
         self._belt = EncodedBelt(line.belt.ns_per_count, ENCODER.dead_after_ns) if line.belt.encoder else TimedBelt()
-        self._book = PartBook(Reach.of(line.decision.gate), longest_ns, now_ns, decided, self._belt, line.lanes)
+        reach = Reach.of(line.decision.gate)
+        self._vaguest_ns = reach.vaguest_ns
+        self._book = PartBook(reach, longest_ns, now_ns, decided, self._belt, line.lanes)
         self._book.recovered(recovered)
         self._receipts = Receipts(keep_ns=longest_ns)
         self._worker = Liveness(HEALTH, now_ns)
@@ -129,6 +131,8 @@ class DecisionStation:
                 self._carry_out(self._book.fault(fault, time.monotonic_ns()))
         for sender, announcement in self._announcements.drain():
             self._announced(sender, announcement)
+        if self._book.contradicted():  # before an accept that is due now goes out
+            self._derail("a part came while the encoder's count stood")
         now_ns = time.monotonic_ns()
         self._carry_out(self._book.expire(now_ns, self._worker.dead(now_ns)))
         self._recall_if_endangered()  # by what was announced just now: the next turn may come 50 ms later
@@ -164,12 +168,18 @@ class DecisionStation:
         self._carry_out(self._book.announce(announcement, time.monotonic_ns()))
 
     def _moved(self, reading: Encoder) -> None:
+        if reading.uncertain_ns > self._vaguest_ns:
+            self._station.counters["vague_readings"] += 1
+            return
         if isinstance(self._belt, EncodedBelt) and not self._belt.read(
             reading.count, reading.read_ns, reading.uncertain_ns
         ):
-            self._station.log.error("the encoder counts anew: parts on the belt are lost, and rejected")
-            self._carry_out(self._book.derailed(time.monotonic_ns()))
-            self._gate.recall()
+            self._derail("the encoder counts anew")
+
+    def _derail(self, why: str) -> None:
+        self._station.log.error("%s: parts on the belt are lost, and rejected", why)
+        self._carry_out(self._book.derailed(time.monotonic_ns()))
+        self._gate.recall()
 
     def _carry_out(self, decisions: list[Decision]) -> None:
         for decision in decisions:

@@ -284,6 +284,11 @@ def test_a_gate_without_a_kind_is_the_simulated_one() -> None:
         (GPIO | {"bin_full_line": 24}, "bin_full_line takes a sensor that counts as well"),
         ({"kind": "opcua", "endpoint": "http://plc"}, "should match pattern"),
         ({"kind": "opcua", "endpoint": "opc.tcp://plc:4840", "node_id": "ns=2;s=x"}, "should match pattern"),
+        ({"kind": "opcua", "endpoint": "opc.tcp://plc:99999/"}, "99999 is no port"),
+        ({"kind": "opcua", "endpoint": "opc.tcp://plc:0"}, "0 is no port"),
+        ({"host": " "}, "is no name or address of a host"),
+        ({"host": "192.0.2.10:502"}, "is no name or address of a host; a port has a key of its own"),
+        ({"host": "http://plc:502/x"}, "is no name or address of a host"),
         ({"kind": "profinet"}, "'simulated', 'modbus', 'opcua', 'gpio'"),
     ],
 )
@@ -324,6 +329,24 @@ def test_a_count_that_goes_round_unseen_is_refused() -> None:
     assert counted(MODBUS_COUNTER).counter
     with pytest.raises(ValidationError, match=r"16 bits go round in less than 0\.5 s.*read 32 bits"):
         counted(MODBUS_COUNTER | {"bits": 16})
+
+
+@pytest.mark.parametrize("host", [" ", "192.0.2.10:502", "http://plc:502/x", "plc-", "[::1]"])
+def test_a_counter_whose_host_is_none_is_refused(host: str) -> None:
+    with pytest.raises(ValidationError, match="is no name or address of a host"):
+        counted(MODBUS_COUNTER | {"host": host})
+    for right in ("plc", "plc-2.hall_3.example", "192.0.2.10", "fe80::1"):
+        assert counted(MODBUS_COUNTER | {"host": right}).counter
+
+
+def test_a_count_that_is_coarser_than_the_gates_windows_is_refused() -> None:
+    for mm_per_count, works in ((1000, False), (0.63, False), (0.62, True)):
+        belt = {"speed_mm_s": 250, "encoder": {"mm_per_count": mm_per_count}}
+        if works:
+            assert line_with(belt=belt).belt.encoder
+            continue
+        with pytest.raises(ValidationError, match=r"too coarse for the gate's shortest window.*0\.625 at most"):
+            line_with(belt=belt)
 
 
 def test_the_second_half_of_a_count_has_a_register() -> None:

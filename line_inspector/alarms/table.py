@@ -145,8 +145,8 @@ BELT_UNKNOWN = Alarm(
     Effect.STOP_REQUEST,
     False,
     Subject.LINE,
-    "the belt's encoder is silent, so that every part is rejected",
-    "Check the encoder, its counter, the network to it, and the station encoder.",
+    "the belt's encoder is silent, or stands although parts come, so that every part is rejected",
+    "Check the encoder and its coupling, its counter, the network to it, and the station encoder.",
 )
 CHALLENGE_MISSED = Alarm(
     "challenge_missed",

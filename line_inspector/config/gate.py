@@ -1,25 +1,51 @@
 """The reject actuator: one section for each kind of gate."""
 
+import re
+from ipaddress import ip_address
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from line_inspector.config.section import FilePath, Name, Section
 
-Endpoint = Annotated[str, StringConstraints(pattern=r"^opc\.tcp://[^\s/:]+(:\d{1,5})?(/\S*)?$")]
 GpioLine = Annotated[int, Field(ge=0, le=65_535)]
 NodeIdTemplate = Annotated[str, StringConstraints(pattern=r"^[^{}]*\{name\}[^{}]*$")]
 
 OPC_UA_PORT = 4840
+LAST_PORT = 65_535
 LEAST_BEATS = 3  # so many heartbeats may be missed before everything is rejected
 WINDOW_BEYOND_CYCLES_MS = 8  # what reading the clock and rounding take, with a little left
 LEAST_WINDOW_MS = 10  # of a gate that is no PLC; a thread that holds a GPIO window wakes within a millisecond or two
+
+
+def _is_host(host: str) -> str:
+    try:
+        ip_address(host)
+    except ValueError as e:
+        if not re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?", host):
+            raise ValueError(f"'{host}' is no name or address of a host; a port has a key of its own") from e
+    return host
+
+
+def _has_a_port(endpoint: str) -> str:
+    port = int(server_of(endpoint).rpartition(":")[2])
+    if not 1 <= port <= LAST_PORT:
+        raise ValueError(f"{port} is no port; there are 1 to {LAST_PORT}")
+    return endpoint
 
 
 def server_of(endpoint: str) -> str:
     """HOST:PORT, of an OPC UA endpoint."""
     server = endpoint.removeprefix("opc.tcp://").partition("/")[0]
     return server if ":" in server else f"{server}:{OPC_UA_PORT}"
+
+
+Host = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_is_host)]
+Endpoint = Annotated[
+    str,
+    StringConstraints(pattern=r"^opc\.tcp://[^\s/:]+(:\d{1,5})?(/\S*)?$"),
+    AfterValidator(_has_a_port),
+]
 
 
 class GateSection(Section):
@@ -88,7 +114,7 @@ class ModbusGateSettings(PlcGateSection):
     """A PLC with a Modbus TCP server. Needs the extra `plc`; docs/plc.md holds the registers."""
 
     kind: Literal["modbus"]
-    host: str = Field(min_length=1, max_length=253, description="the PLC's name or address")
+    host: Host = Field(description="the PLC's name or address")
     port: int = Field(502, ge=1, le=65535, description="its TCP port")
     unit: int = Field(1, ge=0, le=255, description="its unit identifier")
     base_register: int = Field(0, ge=0, le=65_500, description="holding register, from 0, at which the table starts")

@@ -30,6 +30,7 @@ from line_inspector.config.units import NS_PER_MS, NS_PER_S
 from line_inspector.errors import InputError
 
 LONGEST_TRAVEL_S = 3600
+COUNTS_IN_LEAST_WINDOW = 4
 
 
 class Line(Section):
@@ -77,13 +78,26 @@ class Line(Section):
 
     @model_validator(mode="after")
     def _parts_at_the_highest_rate_get_windows(self) -> "Line":
-        least_ms = self.decision.gate.least_window_ms
+        gate_ms, cycle_ms = self.decision.gate.least_window_ms, self.counter.cycle_ms if self.counter else 0
+        least_ms = gate_ms + cycle_ms  # half a cycle is uncertain of a part's trigger, and half at the gate
         for name, camera in self.cameras.items():
             if 1000 / camera.max_rate_hz <= least_ms:
+                counted = f", and belt.encoder.source.cycle_ms takes {cycle_ms:g} ms of it" if cycle_ms else ""
                 raise ValueError(
                     f"camera {name}: at max_rate_hz {camera.max_rate_hz:g} every part would be touching, since the"
-                    f" gate holds no window shorter than {least_ms:g} ms; it allows less than {1000 / least_ms:.4g} Hz"
+                    f" gate holds no window shorter than {gate_ms:g} ms{counted}; it allows less than"
+                    f" {1000 / least_ms:.4g} Hz"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _a_count_is_finer_than_a_window(self) -> "Line":
+        most_mm = self.decision.gate.least_window_ms / COUNTS_IN_LEAST_WINDOW * self.belt.speed_mm_s / 1000
+        if self.belt.encoder and self.belt.encoder.mm_per_count > most_mm:
+            raise ValueError(
+                f"belt.encoder.mm_per_count is {self.belt.encoder.mm_per_count:g}, too coarse for the gate's shortest"
+                f" window, which must hold {COUNTS_IN_LEAST_WINDOW} counts at speed_mm_s: {most_mm:.4g} at most"
+            )
         return self
 
     @model_validator(mode="after")

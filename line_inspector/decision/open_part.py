@@ -17,13 +17,15 @@ class View:
     """One camera's view of a part. Places are belt times at the gate, see `line_inspector/tracking/belt.py`.
 
     `place` is None where nobody knows where the part lies; so are `free_from` and `free_until` where nobody knows how
-    far away its neighbours are.
+    far away its neighbours are. A neighbour may lie as much nearer as is uncertain of its trigger: that is taken off.
+    `vague` is how much that is, at most, of either.
     """
 
     announcement: Announcement
     place: int | None = None
     free_from: int | None = None
     free_until: int | None = None
+    vague: int = 0
     finding: Finding | None = None
     verdict: Verdict | None = None
     verdict_ns: int | None = None
@@ -44,13 +46,18 @@ class View:
         if belt.since_ns <= announcement.trigger_ns:
             self.place = self._at(announcement.trigger_ns, belt, self.place)
             from_ns = announcement.free_from_ns
-            self.free_from = self._at(None if from_ns is None else max(from_ns, belt.since_ns), belt, self.free_from)
-        self.free_until = self._at(announcement.free_until_ns, belt, self.free_until)
+            from_ns = None if from_ns is None else max(from_ns, belt.since_ns)
+            self.free_from = self._at(from_ns, belt, self.free_from, nearer=1)
+        self.free_until = self._at(announcement.free_until_ns, belt, self.free_until, nearer=-1)
 
-    def _at(self, at_ns: int | None, belt: Belt, otherwise: int | None) -> int | None:
-        """The place at the gate of what passed the camera then."""
+    def _at(self, at_ns: int | None, belt: Belt, otherwise: int | None, nearer: int = 0) -> int | None:
+        """The place at the gate of what passed the camera then; of a neighbour, the nearest that is possible."""
         passed = None if at_ns is None else belt.place(at_ns)
-        return otherwise if passed is None else passed + self.announcement.gate_ns - self.announcement.trigger_ns
+        if at_ns is None or passed is None:
+            return otherwise
+        uncertain = belt.uncertain(at_ns) if nearer else 0
+        self.vague = max(self.vague, uncertain)
+        return passed + nearer * uncertain + self.announcement.gate_ns - self.announcement.trigger_ns
 
     def dated(self, belt: Belt) -> Announcement:
         """The announcement with deadline and gate as they are by the belt's present speed."""
@@ -70,29 +77,36 @@ class View:
             return False
         return self.announcement.followed or self.free_until - self.place > 2 * reach.half_ns
 
-    def window(self, reach: Reach) -> Span | None:
-        """The part's window by what is known of its neighbours; None when nothing is."""
+    def window(self, reach: Reach, uncertain: int = 0) -> Span | None:
+        """The part's window by what is known of its neighbours; None when nothing is.
+
+        `uncertain` is by how much they may be nearer to the gate, as they pass it, than the belt's place says.
+        """
         if self.place is None or self.free_from is None or self.free_until is None:
             return None
-        return clipped(reach, self.place, self.free_from, self.free_until)
+        return clipped(reach, self.place, self.free_from + uncertain, self.free_until - uncertain)
 
-    def narrow(self, reach: Reach) -> Finding | None:
+    def narrow(self, reach: Reach, uncertain: int = 0) -> Finding | None:
         """Why the part has no window; None when it has one."""
-        window = self.window(reach)
+        window = self.window(reach, uncertain)
         if window is None or self.place is None or self.free_until is None or self.free_from is None:
             return Finding(Reason.GAP_UNKNOWN, "it is not known how near other parts are")
-        least = reach.least_half_ns
-        if self.place - window.start < least:
-            gap_ms = (self.place - self.free_from) / 1e6
-            return Finding(
-                Reason.TOUCHING, f"it follows another part, or the first look at the belt, by {gap_ms:.1f} ms"
-            )
-        if window.end - self.place < least:
-            gap_ms = (self.free_until - self.place) / 1e6
+        ahead, behind = self.place - self.free_from + self.vague, self.free_until - self.place + self.vague
+        if self.place - window.start < reach.least_half_ns:
+            words = f"it follows another part, or the first look at the belt, by {ahead / 1e6:.1f} ms"
+            return self._near(ahead, reach, uncertain, words)
+        if window.end - self.place < reach.least_half_ns:
             if self.announcement.followed:
-                return Finding(Reason.TOUCHING, f"another part follows it by {gap_ms:.1f} ms")
-            return Finding(Reason.GAP_UNKNOWN, f"the belt behind it was watched for {gap_ms:.1f} ms only")
+                return self._near(behind, reach, uncertain, f"another part follows it by {behind / 1e6:.1f} ms")
+            return Finding(Reason.GAP_UNKNOWN, f"the belt behind it was watched for {behind / 1e6:.1f} ms only")
         return None
+
+    def _near(self, gap: int, reach: Reach, uncertain: int, words: str) -> Finding:
+        """Too near to another part; or far enough away, if only places were known better."""
+        if gap <= 2 * reach.least_half_ns:
+            return Finding(Reason.TOUCHING, words)
+        known_ms = (self.vague + uncertain) / 1e6
+        return Finding(Reason.BELT_UNKNOWN, f"{words}, but the belt's place is known within {known_ms:.1f} ms only")
 
 
 @dataclass

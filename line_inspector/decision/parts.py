@@ -13,6 +13,7 @@ from line_inspector.decision.windows import Windows
 from line_inspector.messages import Announcement, Fault, Verdict
 from line_inspector.part_record import PartRecord, Reason
 from line_inspector.tracking.belt import NEVER_NS, Belt, TimedBelt
+from line_inspector.tracking.motion import Motion
 from line_inspector.tracking.window import Reach, Span
 
 __all__ = ["NEVER_NS", "Decision", "PartBook"]
@@ -59,6 +60,7 @@ class PartBook:
         self._numbers = count()
         self._held: OrderedDict[str, tuple[Verdict | Fault, int]] = OrderedDict()
         self._windows = Windows(reach, self._belt)
+        self._motion = Motion()
         self._late_views = LateViews(self._lanes, 2 * reach.least_half_ns)
         self.announced = 0  # parts, each counted once, however many cameras see it
         self._uncommitted = set(decided)
@@ -78,6 +80,8 @@ class PartBook:
             return self._decide_if_due(part, now_ns)
         if self._is_decided(part_id):
             return []
+        if not self._belt.steady:
+            self._motion.trigger(announcement.trigger_ns)
         view = self._seen(announcement)
         part = self._part_of(view, now_ns)
         if len(part.views) == 1 and (decided := self._late_views.part_of(view)):
@@ -148,10 +152,18 @@ class PartBook:
         """
         return self._windows.endangered(now_ns)
 
+    def contradicted(self) -> bool:
+        """Whether a part came while the belt was said to stand: where the belt is, nobody knows then."""
+        if not self._motion.contradicts(self._belt):
+            return False
+        self._belt.mistrust()
+        return True
+
     def derailed(self, now_ns: int) -> list[Decision]:
         """Rejects every part that still waits: the belt's places mean something else from now on."""
         self._windows.forget()
-        decided = self.abandon(now_ns, Finding(Reason.BELT_UNKNOWN, "the encoder counts anew"))
+        unknown = self._belt.unknown(now_ns) or "the encoder counts anew"
+        decided = self.abandon(now_ns, Finding(Reason.BELT_UNKNOWN, unknown))
         self._late_views.forget()
         return decided
 

@@ -30,9 +30,9 @@ class Windows:
             view.told(view.announcement, self._belt)
         if any(now_ns >= view.dated(self._belt).deadline_ns for view in part.views.values()):
             return None, Finding(Reason.NO_VERDICT, "its accept came too late for the gate")
-        window = None
+        window, uncertain = None, self._belt.uncertain(now_ns)
         for view in part.views.values():
-            narrow, own = view.narrow(self._reach), view.window(self._reach)
+            narrow, own = view.narrow(self._reach, uncertain), view.window(self._reach, uncertain)
             if narrow or own is None:
                 return None, narrow or Finding(Reason.GAP_UNKNOWN)
             window = own.shared_with(window) if window else own
@@ -59,7 +59,8 @@ class Windows:
         place = view.place
         if place is None:
             return
-        entered = [span for span in self._given.get(lane, ()) if span.start <= place <= span.end]
+        near = self._belt.uncertain(view.announcement.trigger_ns) + self._belt.uncertain(now_ns)
+        entered = [span for span in self._given.get(lane, ()) if span.start - near <= place <= span.end + near]
         self._trespassed |= any(self._belt.when(span.end) >= now_ns for span in entered)
 
     def endangered(self, now_ns: int) -> bool:

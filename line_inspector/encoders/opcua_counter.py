@@ -7,6 +7,7 @@ from line_inspector.actuators.wire import BadAnswer
 from line_inspector.config import OpcUaCounterSettings
 from line_inspector.errors import InputError
 
+LAST_NAMESPACE, LAST_NUMBER = 2**16 - 1, 2**32 - 1  # what the protocol has room for
 BITS = {
     ua.VariantType.Int16: 16,
     ua.VariantType.UInt16: 16,
@@ -44,7 +45,12 @@ class OpcUaCounter:
 def node_of(settings: OpcUaCounterSettings) -> ua.NodeId:
     """The count's node. Raises InputError where `node_id` is none."""
     try:
-        return ua.NodeId.from_string(settings.node_id)
+        node = ua.NodeId.from_string(settings.node_id)
+        if not 0 <= node.NamespaceIndex <= LAST_NAMESPACE:
+            raise ValueError(f"there are namespaces 0 to {LAST_NAMESPACE}")
+        if isinstance(node.Identifier, int) and not 0 <= node.Identifier <= LAST_NUMBER:
+            raise ValueError(f"there are numbers 0 to {LAST_NUMBER}")
     except (ua.UaError, ValueError) as e:
         remedy = "Write it as the PLC shows its node ids, such as ns=3;s=Belt.count"
         raise InputError(f"is no node id ({e})", f"belt.encoder.source.node_id {settings.node_id}", remedy) from e
+    return node

@@ -5,8 +5,7 @@ from line_inspector.tracking.encoded_belt import FASTEST
 
 TREMBLE_COUNTS = 2  # a belt that stands lets an encoder flicker between neighbours
 TREMBLE_NS = 5_000_000  # belt time; it rolls back a little when it stops
-FALL = 1000  # counts that a new beginning lies lower than the end before it, at least
-NS_PER_MS = 1_000_000
+BEGINS_LOWER = 20  # belt time, for each nanosecond since the beginning before; the belt runs FASTEST at most
 
 
 class RisingCount:
@@ -15,8 +14,8 @@ class RisingCount:
     Of all ways that the belt may have gone between two readings, the plausible one counts: forward by no more than it
     can have run meanwhile, across a wrap too, or back by as little as a belt trembles. Anything else is no way at all:
     the counter was reset, set, or ran backwards, and so it is when nobody looked for `silent_after_ns`. Then the count
-    begins anew, and falls, by which decision knows. A beginning is told as minus the clock's milliseconds: so it is a
-    fall, too, when it is another process that begins.
+    begins anew, and falls, by which decision knows. A beginning is told as minus the clock, in counts of
+    a belt faster than any: so it is a fall, too, when it is another process that begins, or when it is heard late.
     """
 
     def __init__(self, ns_per_count: float, cycle_ns: int, silent_after_ns: int) -> None:
@@ -45,7 +44,6 @@ class RisingCount:
         return counts * self._ns_per_count <= FASTEST * within_ns + 2 * self._ns_per_count
 
     def _begin(self, raw: RawCount) -> None:
-        clock = -(raw.answered_ns // NS_PER_MS)
-        self.count = min(clock, self.count - FALL) if self.beginnings else clock
+        self.count = -int(BEGINS_LOWER * raw.answered_ns / self._ns_per_count)
         self._highest = raw.value
         self.beginnings += 1

@@ -35,6 +35,17 @@ class Belt(Protocol):
         """The moment at which belt time is `place`, by the present speed; NEVER_NS where it does not get there."""
         ...
 
+    def uncertain(self, at_ns: int) -> int:
+        """Within how many nanoseconds it is known when the belt was where `place` says that it was then."""
+        ...
+
+    def moved(self, at_ns: int) -> bool | None:
+        """Whether the belt moved at that moment; None where that is not known yet."""
+        ...
+
+    def mistrust(self) -> None:
+        """It moved while it was said to stand: nobody knows where it is, until what says so moves again."""
+
     def unknown(self, now_ns: int) -> str:
         """Why nobody knows where the belt is; empty while it is known."""
         ...
@@ -57,6 +68,17 @@ class TimedBelt:
     def when(self, place: int) -> int:
         """The moment itself."""
         return place
+
+    def uncertain(self, at_ns: int) -> int:
+        """Nothing is uncertain."""
+        return 0
+
+    def moved(self, at_ns: int) -> bool | None:
+        """Always."""
+        return True
+
+    def mistrust(self) -> None:
+        """There is no count that could be wrong."""
 
     def unknown(self, now_ns: int) -> str:
         """Never."""

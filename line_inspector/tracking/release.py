@@ -19,7 +19,8 @@ class Release:
 class Releases:
     """The windows that are not over, on a belt whose speed may change after they were told.
 
-    `guard` is how near another part may come to the gate while a window is open, in belt time.
+    `guard` is how near another part may come to the gate while a window is open, in belt time, beyond what the belt's
+    place is uncertain by.
     """
 
     def __init__(self, guard: int) -> None:
@@ -50,4 +51,5 @@ class Releases:
         first, last = belt.expected(max(release.start_ns, now_ns)), belt.expected(release.end_ns)
         if first is None or last is None:
             return True
-        return first < release.free_from + self._guard or last > release.free_until - self._guard
+        guard = self._guard + belt.uncertain(now_ns)
+        return first < release.free_from + guard or last > release.free_until - guard

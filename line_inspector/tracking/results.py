@@ -66,7 +66,7 @@ TRIGGER_RESULTS = (
     ),
     TriggerResult(
         "not placed on the belt",
-        "the encoder was silent when the part came or is to pass, or counts anew",
+        "the encoder was silent or stood when the part came, is silent when it is to pass, or counts anew",
         "the part is rejected, and the gate takes back what it was told",
         (Reason.BELT_UNKNOWN,),
     ),

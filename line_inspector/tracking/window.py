@@ -17,6 +17,11 @@ class Reach:
     half_ns: int
     least_half_ns: int
 
+    @property
+    def vaguest_ns(self) -> int:
+        """How uncertain a reading of the belt may be: twice that, at trigger and gate, leaves of a window the least."""
+        return max(self.half_ns - self.least_half_ns, self.least_half_ns)
+
     @classmethod
     def of(cls, gate: GateSettings) -> "Reach":
         """Of the gate in the line file."""

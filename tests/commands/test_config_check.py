@@ -85,6 +85,17 @@ def test_a_rate_at_which_every_part_would_be_touching_is_refused_with_the_highes
         assert clipped(reach, 0, -spacing_ns, spacing_ns).reaches_around([0], reach.least_half_ns) is has_window
 
 
+def test_a_cycle_of_the_counter_that_leaves_no_window_at_the_highest_rate_is_refused(
+    check: Callable[..., tuple[int, str, str]],
+) -> None:
+    small = {"max_width_px": FRAME_PX, "max_height_px": FRAME_PX, "max_rate_hz": 19}
+    source = "{kind: modbus, host: plc, address: 1, cycle_ms: %d}"
+    code, out, error = check(belt=f"encoder: {{mm_per_count: 0.1, source: {source % 43}}}", **small)
+    assert (code, out) == (2, "") and error.count("\n") == 1
+    assert "belt.encoder.source.cycle_ms takes 43 ms of it; it allows less than 18.87 Hz" in error
+    assert check(belt=f"encoder: {{mm_per_count: 0.1, source: {source % 42}}}", **small)[0] == 0
+
+
 def test_the_rings_of_all_cameras_count_together(check: Callable[..., tuple[int, str, str]], small_shm: Path) -> None:
     assert check(cameras=2, max_width_px=FRAME_PX, max_height_px=FRAME_PX)[0] == 0
     code, _, error = check(cameras=4, max_width_px=FRAME_PX, max_height_px=FRAME_PX)
@@ -180,8 +191,10 @@ def test_where_the_count_is_read_is_told_and_a_node_that_is_none_is_refused(
 ) -> None:
     code, out, _ = check(belt=f"encoder: {{mm_per_count: 0.05, source: {COUNTER.replace('NODE', 'ns=3;s=count')}}}")
     assert code == 0 and "read from node ns=3;s=count at opc.tcp://192.0.2.1" in out
-    code, out, error = check(belt=f"encoder: {{mm_per_count: 0.05, source: {COUNTER.replace('NODE', 'count')}}}")
-    assert (code, out) == (2, "") and "belt.encoder.source.node_id count: is no node id" in error
+    for node in ("count", "ns=65536;i=5", "ns=3;i=4294967296", "ns=-3;i=5", "i=-5"):
+        code, out, error = check(belt=f"encoder: {{mm_per_count: 0.05, source: {COUNTER.replace('NODE', node)}}}")
+        assert (code, out) == (2, "") and error.count("\n") == 1
+        assert f"belt.encoder.source.node_id {node}: is no node id" in error
 
 
 def test_a_counter_whose_package_is_missing_is_refused_in_one_line(

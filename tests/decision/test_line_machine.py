@@ -68,6 +68,7 @@ class LineMachine(RuleBasedStateMachine):
         self.start()
 
     def start(self) -> None:
+        self.heard_ns = self.now_ns
         self.belt = EncodedBelt(ns_per_count=100_000, stale_after_ns=STALE_NS)
         self.book = PartBook(REACH, 400 * MS, self.now_ns, list(self.decisions), self.belt, lanes=[tuple(TRAVEL)])
 
@@ -125,7 +126,11 @@ class LineMachine(RuleBasedStateMachine):
             place, name, part = self.triggers.pop(0)
             self.trigger(self.cameras[name], part, begin_ns + int((place - begin) / (self.speed or 1)))
         if self.encoder:
-            assert self.belt.read(self.place // 100_000, self.now_ns)
+            silent = self.belt.since_ns < self.now_ns and self.now_ns - self.heard_ns > STALE_NS
+            assert self.belt.read(self.place // 100_000, self.now_ns) is not silent
+            self.heard_ns = self.now_ns
+            if silent:
+                self.lose_track()
         if self.book.endangered(self.now_ns):
             self.windows.clear()
         for camera in self.cameras.values():
@@ -134,7 +139,13 @@ class LineMachine(RuleBasedStateMachine):
             self.answers.remove((at_ns, answer))
             hear = self.book.verdict if isinstance(answer, Verdict) else self.book.fault
             self.take(hear(answer, self.now_ns))
+        if self.book.contradicted():
+            self.lose_track()
         self.take(self.book.expire(self.now_ns, worker_down=False))
+
+    def lose_track(self) -> None:
+        self.take(self.book.derailed(self.now_ns))
+        self.windows.clear()
 
     def pass_the_gate(self, begin_ns: int, begin: int) -> None:
         for part in self.parts:

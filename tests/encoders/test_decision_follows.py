@@ -9,9 +9,9 @@ import pytest
 from counted_belt import CountedBelt
 
 from line_inspector.bus import AckedSender, Sender
-from line_inspector.messages import HEAT_SIDE_PX, Announcement, Health, SlotRef, Verdict
+from line_inspector.messages import HEAT_SIDE_PX, Announcement, Encoder, Health, SlotRef, Verdict
 from line_inspector.runtime import Station, StopFlag
-from line_inspector.streams import ANNOUNCEMENTS, HEALTH, VERDICTS
+from line_inspector.streams import ANNOUNCEMENTS, ENCODER, HEALTH, VERDICTS
 from stations.decision import DecisionStation
 
 MS = 1_000_000
@@ -165,3 +165,36 @@ def test_a_part_waits_on_a_belt_that_stands_and_is_lost_with_the_count(line: Fol
     line.turn_for(0.8)
     assert "lost" not in line.gate.windows and line.gate.recalls > recalls
     assert line.station.counters["reason.belt_unknown"] >= 1, dict(line.station.counters)
+
+
+def test_parts_that_come_while_the_count_stands_are_lost_and_so_are_those_before_them(line: FollowingLine) -> None:
+    """A coupling that slips, or a counter that was halted: what it says was not so, and nothing from before holds."""
+    line.part("before")
+    line.turn_for(0.2)
+    line.belt.plc.set(speed=0)
+    line.turn_for(0.05)
+    line.part("during")
+    recalls = line.gate.recalls
+    line.turn_for(0.3)
+    assert line.gate.recalls > recalls
+    line.part("still")
+    line.turn_for(0.05)
+    assert line.station.counters["reason.belt_unknown"] == 3 and len(line.decision._book) == 0
+    assert "stands although parts come" in line.decision._belt.unknown(time.monotonic_ns()), "which raises the alarm"
+    line.belt.plc.set(speed=1)
+    line.turn_for(0.2)
+    assert line.gate.windows == {}
+    assert gate_after_ms(line) == pytest.approx(600, abs=40), "the count is believed again once it moves"
+
+
+def test_readings_that_are_too_uncertain_for_the_gate_are_none(line: FollowingLine) -> None:
+    line.belt.station.terminate()
+    assert line.belt.station.wait(10) == 0
+    readings = line.station.bus.publisher(ENCODER)
+    line.turn_for(0.3)
+    for number in range(40):
+        readings.send(Encoder(count=number, read_ns=time.monotonic_ns(), uncertain_ns=36 * MS))
+        line.turn_for(0.01)
+    readings.close()
+    assert line.station.counters["vague_readings"] > 10
+    assert "silent" in line.decision._belt.unknown(time.monotonic_ns())

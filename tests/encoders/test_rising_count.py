@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from line_inspector.encoders.counter import RawCount
 from line_inspector.encoders.rising_count import RisingCount
+from line_inspector.tracking.encoded_belt import FASTEST
 
 MS = 1_000_000
 NS_PER_COUNT = 0.2 * MS  # 50 counts in 10 ms at the belt's highest speed
@@ -59,6 +60,18 @@ def test_after_silence_the_count_begins_anew_however_plausible_it_is() -> None:
     assert counter.read(100, after_ms=99)
     assert not counter.read(150, after_ms=150)
     assert counter.rising.count < before
+
+
+@pytest.mark.parametrize("ns_per_count", [100.0, 1_000_000.0])
+def test_a_beginning_lies_lower_than_the_belt_can_run_until_it_is_heard(ns_per_count: float) -> None:
+    """However fine the count is, and however soon it begins anew."""
+    rising, now_ns = RisingCount(ns_per_count, 0, SILENT_NS), 3_000 * 10**9
+    value = 5 * 10**9
+    for _ in range(3):
+        rising.follow(RawCount(value, 64, now_ns, now_ns))
+        before, value, now_ns = rising.count, value // 2, now_ns + 10 * MS
+    rising.follow(RawCount(0, 64, now_ns, now_ns))
+    assert rising.beginnings == 4 and (before - rising.count) * ns_per_count > FASTEST * SILENT_NS
 
 
 def test_another_process_begins_lower_than_every_one_before_it() -> None:

@@ -1,9 +1,13 @@
 """encoded_belt.py: where the belt was, is and will be, by an encoder's counts."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from line_inspector.encoders.counter import RawCount
+from line_inspector.encoders.rising_count import RisingCount
 from line_inspector.tracking.belt import NEVER_NS
 from line_inspector.tracking.encoded_belt import EncodedBelt
 
@@ -49,9 +53,24 @@ def test_a_count_that_does_not_follow_is_a_new_beginning(count: int) -> None:
 
 def test_of_a_silence_nothing_is_known_afterwards() -> None:
     belt = running()
-    assert belt.read(2500, 500 * MS), "the belt can have gone so far"
-    assert belt.place(191 * MS) is None and belt.place(499 * MS) is None
-    assert belt.place(185 * MS) is not None and belt.place(500 * MS) == 500 * MS
+    assert not belt.read(2500, 500 * MS), "the belt can have gone so far, but the count may be another"
+    assert belt.place(185 * MS) is None and belt.place(499 * MS) is None and belt.place(500 * MS) == 500 * MS
+    assert running().read(1400, 290 * MS), "that was no silence"
+
+
+def test_two_beginnings_that_nobody_heard_are_not_taken_for_the_belts_way() -> None:
+    """A fine encoder, whose count since its last beginning has gone beyond the one before it."""
+    belt, ns_per_count = EncodedBelt(0.02 * MS, STALE_NS), 0.02 * MS
+
+    def station(start_ms: int, end_ms: int) -> Iterator[tuple[int, int]]:
+        rising = RisingCount(ns_per_count, 10 * MS, STALE_NS)
+        for at_ms in range(start_ms, end_ms, 10):
+            rising.follow(RawCount(at_ms * 50, 32, at_ms * MS, at_ms * MS))
+            yield rising.count, at_ms * MS
+
+    assert all(belt.read(*reading) for reading in station(100_000, 100_100))
+    heard = [belt.read(*reading) for reading in list(station(100_500, 101_200))[20:]]
+    assert heard == [False] + [True] * 49 and belt.place(100_090 * MS) is None
 
 
 def test_readings_whose_moment_is_uncertain_may_seem_faster_than_the_belt() -> None:
@@ -72,3 +91,25 @@ def test_places_never_go_back_and_every_place_has_its_moment(counts: list[int]) 
     for place in places:
         at_ns = belt.when(place)
         assert at_ns <= end_ns or place >= belt.place(end_ns)
+
+
+def test_a_count_that_stands_when_a_part_comes_is_not_believed_until_it_changes() -> None:
+    belt = running()
+    assert belt.moved(100 * MS) is True and belt.moved(185 * MS) is True, "a part came, and so did the belt"
+    assert belt.moved(195 * MS) is None, "the belt was not read since"
+    for at_ms in (200, 210):
+        assert belt.read(950, at_ms * MS)
+    assert belt.moved(195 * MS) is None, "it may be about to stop, or to go on"
+    assert belt.read(950, 220 * MS)
+    assert belt.moved(195 * MS) is False
+    belt.mistrust()
+    assert belt.read(950, 230 * MS) and belt.place(230 * MS) is None and "stands" in belt.unknown(230 * MS)
+    assert belt.read(1000, 240 * MS) and belt.place(240 * MS) == 200 * MS and belt.unknown(240 * MS) == ""
+
+
+def test_a_belt_that_stops_right_after_a_part_came_has_moved_as_far_as_is_known() -> None:
+    belt = EncodedBelt(NS_PER_COUNT, STALE_NS)
+    for number, count in enumerate((0, 50, 100, 150, 150, 150, 150, 150, 150)):
+        belt.read(count, number * 10 * MS, 4 * MS if count < 150 else 0)
+    assert belt.moved(24 * MS) is True, "its last way comes after it"
+    assert belt.moved(29 * MS) is False, "its last way may as well have been before it"
