@@ -49,9 +49,10 @@ def test_frames_without_number_are_refused_and_not_kept(tmp_path: Path) -> None:
     worker._engines[ModelId(*MODEL)] = OneAtATime()
     link = Link("near", settings, line.sockets_dir)
     given, refused, end_s = 0, 0, time.monotonic() + 20
+    while given < FRAMES and time.monotonic() < end_s:
+        given += link.give(call(FAR_NS), ready(f"p{given}", FAR_NS), None, 0)
+    time.sleep(0.5)  # all lie in the queues of the two sockets, which hold 64 each
     while refused < FRAMES - MOST_WAITING - 5 and time.monotonic() < end_s:
-        while given < FRAMES and link.give(call(FAR_NS), ready(f"p{given}", FAR_NS), None, 0):
-            given += 1
         worker.turn(time.monotonic_ns())
         assert len(worker.queue) <= MOST_WAITING
         answers = [heard.answer for heard in link.drain(time.monotonic_ns())]
