@@ -1,5 +1,6 @@
 """Which layout a folder has, and which products lie under it."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def _under(root: Path) -> list[Product]:
 def _below(root: Path, folder: Path, deepest: int) -> list[Product]:
     found = []
     for path in sorted(folder.iterdir()):
-        if path.is_dir() and not path.name.startswith("."):
+        if path.is_dir() and not path.name.startswith(".") and os.access(path, os.R_OK | os.X_OK):  # lost+found is not
             layout = layout_of(path)
             if layout is not None:
                 found.append(Product(path.relative_to(root).as_posix(), layout, path))

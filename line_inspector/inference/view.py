@@ -38,9 +38,12 @@ class View(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         for start, length in ((self.x, self.width), (self.y, self.height)):
             if not (start >= 0.0 and length >= LEAST_SHARE and start + length <= 1.0 + ROUNDING):
-                raise ValueError(f"the region must lie in the frame and be {LEAST_SHARE:g} of it at least, got {self}")
+                got = f"{start:g} and {length:g} from there"
+                raise ValueError(f"the region must lie in the frame and be {LEAST_SHARE:g} of it at least, got {got}")
         if not all(1 <= count <= MOST_TILES_PER_SIDE for count in (self.rows, self.columns)):
-            raise ValueError(f"1 to {MOST_TILES_PER_SIDE} rows and columns of tiles are possible, got {self}")
+            raise ValueError(
+                f"1 to {MOST_TILES_PER_SIDE} rows and columns of tiles are possible, got {self.rows} x {self.columns}"
+            )
         if not 0.0 <= self.overlap <= MOST_OVERLAP:
             raise ValueError(f"tiles may overlap by 0 to {MOST_OVERLAP:g} of their side, got {self.overlap}")
 

@@ -23,7 +23,8 @@ class Forger:
     """Draws samples for training: half of them good, the others with one forged anomaly.
 
     `donors` are good images, uint8 (S, S, 3), that anomalies may be cut from; `textures` are further ones of the same
-    size, such as those of the Describable Textures Dataset, used instead of procedural ones half of the time.
+    size, such as those of the Describable Textures Dataset, used for `folder_share` of the blended textures; the others
+    are donors' and procedural ones, half each.
     `structural_share` of the forgeries come from `defects.py`, the rest are DRAEM's blended textures. `on_product`:
     nothing is forged beside the product where one stands out (see foreground.py). `mono`: forgeries are grey, since the
     camera that took the good images knows no colour.
@@ -31,6 +32,7 @@ class Forger:
 
     donors: Sequence[Image]
     textures: Sequence[Image] = field(default=())
+    folder_share: float = 0.5
     forged_share: float = 0.5
     structural_share: float = 0.3
     turned_share: float = 0.3
@@ -85,10 +87,10 @@ class Forger:
         return self.blend(rng, image)
 
     def _texture(self, rng: np.random.Generator, size_px: int) -> Image:
+        if self.textures and rng.random() < self.folder_share:
+            return donor_texture(rng, self.textures)
         if rng.random() < 0.5:
             return donor_texture(rng, self.donors)
-        if self.textures and rng.random() < 0.5:
-            return donor_texture(rng, self.textures)
         return procedural_texture(rng, size_px)
 
     @property

@@ -29,6 +29,7 @@ def ablations(options: TrainingOptions) -> dict[str, TrainingOptions]:
     for k in PATCHES_PER_SIDE:
         if k != options.architecture.patches_per_side:
             changes[f"k = {k}"] = {"patches_per_side": k}
+            changes[f"the paper's, k = {k}"] = {"patches_per_side": k, **paper}
     variants = {WHOLE: options}
     for name, change in changes.items():
         try:

@@ -5,7 +5,6 @@ from pathlib import Path
 import torch
 
 from line_inspector.errors import InputError
-from line_inspector.images import list_images
 from line_inspector.inference.cuda import exact_float32
 from line_inspector.inference.model_directory import read_model_directory
 from line_inspector.model.adps import ADPS
@@ -13,8 +12,9 @@ from line_inspector.model.backbones import UNFIT
 from line_inspector.model.foreground import stands_out
 from line_inspector.model.forging import Forger
 from line_inspector.training.backbone_weights import read_backbone_weights
-from line_inspector.training.good_frames import GoodFrames, read_images
+from line_inspector.training.good_frames import GoodFrames
 from line_inspector.training.options import TrainingOptions
+from line_inspector.training.texture_folder import read_texture_folder
 from line_inspector.training.tiles import Tiles
 
 MOST_DONORS = 500
@@ -57,12 +57,13 @@ def build_forger(good: GoodFrames, train: list[int], options: TrainingOptions) -
     """
     textures = []
     if options.texture_folder is not None:
-        textures = list(read_images(list_images(options.texture_folder), options.architecture.image_size_px))
+        textures = read_texture_folder(options.texture_folder, options.architecture.image_size_px)
     tiles = Tiles(good.pixels, tuple(train), good.tiling)
     donors = [tiles[index] for index in range(min(MOST_DONORS, len(tiles)))]
     return Forger(
         donors=donors,
         textures=textures,
+        folder_share=options.texture_folder_share,
         structural_share=options.structural_share,
         turned_share=options.turned_share,
         mono=all((donor == donor[..., :1]).all() for donor in donors),

@@ -22,7 +22,8 @@ class TrainingOptions:
     `focal_gamma`: the focal loss's exponent. `segmentation_weight`: the paper's lambda.
     `structural_share`: forgeries from defects.py; the others are DRAEM's textures. `turned_share`: images turned by 90
     degrees either way (the paper's is 0.3; prototypes know parts as they lie). `on_product`: defects are forged on the
-    product where it stands out against a plain ground, not beside it. `texture_folder`: further textures, such as DTD.
+    product where it stands out against a plain ground, not beside it. `texture_folder`: further textures, such as DTD,
+    for `texture_folder_share` of the blended ones (the paper's is 1: DRAEM takes no others).
     `held_out_share` of the good images is never trained on, or more, up to half, where the promise takes more;
     `choice_share` of those is for choosing the checkpoint, the others for the promise: at most `false_reject_rate` of
     good parts rejected, on average at most `outlined_share` of a good part's area outlined. None is what
@@ -50,6 +51,7 @@ class TrainingOptions:
     turned_share: float = 0.0
     on_product: bool = True
     texture_folder: Path | None = None
+    texture_folder_share: float = 0.5
     held_out_share: float = 0.2
     choice_share: float = 0.25
     false_reject_rate: float | None = None
@@ -75,6 +77,7 @@ PAPER = TrainingOptions(
     window_share=1.0,
     structural_share=0.0,
     turned_share=0.3,
+    texture_folder_share=1.0,
     on_product=False,
     checks=30,
 )

@@ -139,7 +139,14 @@ def test_one_command_trains_the_papers_ablations(root: Path, command: Command, t
     code, _, err = command(root, "--products", "nut", "--ablations")
     assert code == 0, err
     variants = [row[2] for row in rows((tmp_path / "accuracy.md").read_text(), "nut") if row[1] == "MVTec AD"]
-    for name in ("full", "the paper's weight mask", "raw difference", "concatenation", "without segmentation", "k = 1"):
+    for name in (
+        "full",
+        "the paper's weight mask",
+        "raw difference",
+        "concatenation",
+        "without segmentation",
+        "the paper's, k = 1",
+    ):
         assert name in variants
     assert "k = 16" not in variants  # 64 px leave no room for that
 

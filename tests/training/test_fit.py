@@ -1,4 +1,5 @@
 import json
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -145,9 +146,14 @@ def test_a_loss_that_is_no_number_stops_the_training(good: GoodFrames, tmp_path:
 
 
 def test_texture_folder_is_used(good: GoodFrames, tmp_path: Path) -> None:
-    options = replace(OPTIONS, texture_folder=good.paths[0].parent)
+    dtd = tmp_path / "dtd" / "images"
+    for number, path in enumerate(good.paths[:6]):
+        kind = dtd / ("banded", "dotted")[number % 2]
+        kind.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, kind)
+    options = replace(OPTIONS, texture_folder=dtd.parent)
     manifest = train_model(good, tmp_path / "m", options, Budget(steps=1))
-    assert "12 images of a texture folder" in manifest.lineage["texture_source"]
+    assert "6 images of a texture folder" in manifest.lineage["texture_source"]
 
 
 @pytest.mark.parametrize("device", ["tpu", "cuda"])
