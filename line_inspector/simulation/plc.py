@@ -2,11 +2,8 @@
 
 import asyncio
 import random
-import threading
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Any
 
 from line_inspector.actuators import require_gate
 from line_inspector.actuators.plc_signals import lanes_of
@@ -16,11 +13,10 @@ from line_inspector.simulation.bin_sensor import BinSensor
 from line_inspector.simulation.gate import Passage
 from line_inspector.simulation.plc_program import PlcProgram
 from line_inspector.simulation.plc_trouble import LOOK_S, PlcState, read_trouble, trouble_file
+from line_inspector.simulation.server_thread import ServerThread, StopServer, in_peace
 
 RETRY_S = 0.2
-START_S = 120.0  # an OPC UA server builds some thousand nodes first, on a busy machine too
 
-StopServer = Callable[[], Awaitable[Any]]
 Server = Callable[[PlcProgram], Awaitable[StopServer]]  # starts it; gives back how to stop it
 
 
@@ -32,16 +28,15 @@ class SimulatedPlc:
         self._bin = BinSensor(line.simulation)
         self._program = PlcProgram(lanes_of(line.cameras), timeout_ns, settings.cycle_ms, random.Random(), self._bin)
         self._server = _server(settings)
-        self._address = f"{settings.kind} gate of line {line.line}"
-        self._fault: OSError | None = None
-        self._started = threading.Event()
-        self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="plc", daemon=True)
-        self._thread.start()
-        if not self._started.wait(START_S) or self._fault:
+        self._trouble_file = trouble_file()
+        live = self._suffer if self._trouble_file else in_peace
+        try:
+            self._thread = ServerThread("plc", lambda: self._server(self._program), live)
+        except OSError as e:
             remedy = "Give an address of this machine and a free port, since the world takes the place of the PLC"
-            raise InputError(f"the simulated PLC cannot listen ({self._fault or 'no start'})", self._address, remedy)
+            raise InputError(
+                f"the simulated PLC cannot listen ({e})", f"{settings.kind} gate of line {line.line}", remedy
+            ) from e
 
     @property
     def refused(self) -> int:
@@ -65,31 +60,14 @@ class SimulatedPlc:
 
     def close(self) -> None:
         """Stops listening."""
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(START_S)
+        self._thread.close()
 
-    def _run(self) -> None:
-        self._loop.run_until_complete(self._serve())
-        self._loop.close()
-
-    async def _serve(self) -> None:
-        try:
-            stop_server = await self._server(self._program)
-        except OSError as e:
-            self._fault = e
-            return
-        finally:
-            self._started.set()
-        told = trouble_file()
-        stop_server = await self._suffer(told, stop_server) if told else stop_server
-        await self._stop.wait()
-        await stop_server()
-
-    async def _suffer(self, told: Path, stop_server: StopServer) -> StopServer:
+    async def _suffer(self, stop_server: StopServer, stop: asyncio.Event) -> StopServer:
         """Does to the PLC what the file says, until the end; gives back how to stop the server that runs then."""
+        assert self._trouble_file
         state = PlcState.RUNNING
-        while not self._stop.is_set():
-            trouble = read_trouble(told)
+        while not stop.is_set():
+            trouble = read_trouble(self._trouble_file)
             self._program.shift_clock(trouble.clock_shift_ms)
             if trouble.state is not state:
                 try:

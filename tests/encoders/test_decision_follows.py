@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from announced import announced, inspected
 from counted_belt import CountedBelt
 
 from line_inspector.bus import AckedSender, Sender
-from line_inspector.messages import HEAT_SIDE_PX, Announcement, Encoder, Health, SlotRef, Verdict
+from line_inspector.messages import Encoder, Health
 from line_inspector.runtime import Station, StopFlag
 from line_inspector.streams import ANNOUNCEMENTS, ENCODER, HEALTH, VERDICTS
 from stations.decision import DecisionStation
@@ -82,33 +83,10 @@ class FollowingLine:
     def part(self, part_id: str) -> int:
         """Announced and found to be good; gives back the moment of its trigger."""
         at_ns = time.monotonic_ns()
-        announcement = Announcement(
-            part_id=part_id,
-            camera="top",
-            trigger_ns=at_ns,
-            trigger_wall_ns=0,
-            deadline_ns=at_ns + self.belt.line.deadline_ns("top"),
-            gate_ns=at_ns + TRAVEL_NS,
-            free_from_ns=at_ns - 500 * MS,
-            free_until_ns=at_ns + 500 * MS,
-        )
-        self._camera.send(part_id, announcement)
-        self._worker.send(
-            Verdict(
-                part_id=part_id,
-                camera="top",
-                slot=SlotRef(ring="r", slot=0, generation=2),
-                score=0.1,
-                threshold=0.5,
-                pixel_threshold=0.5,
-                model_version="v1",
-                fingerprint=1,
-                captured_ns=at_ns + 1,
-                inference_start_ns=at_ns + 1,
-                inference_end_ns=at_ns + 1,
-                heat=bytes(HEAT_SIDE_PX**2),
-            )
-        )
+        reserve_ns = TRAVEL_NS - self.belt.line.deadline_ns("top")
+        told = announced(part_id, "top", at_ns, TRAVEL_NS, reserve_ns, 500 * MS)
+        self._camera.send(part_id, told)
+        self._worker.send(inspected(told))
         return at_ns
 
     def close(self) -> None:
