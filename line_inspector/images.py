@@ -83,12 +83,16 @@ def write_png(path: Path, picture: Frame) -> None:
         partial.unlink(missing_ok=True)
 
 
-def list_images(folder: Path) -> list[Path]:
-    """Every image file directly in `folder`, by name. Raises InputError where there is no folder or no image."""
+def list_images(folder: Path, *, below: bool = False) -> list[Path]:
+    """Every image file directly in `folder`, or also `below` it, by name.
+
+    Raises InputError where there is no folder or no image.
+    """
     try:
         if not folder.is_dir():
             raise InputError("no such folder", str(folder), "Check the path")
-        found = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+        files = folder.rglob("*") if below else folder.iterdir()
+        found = sorted(p for p in files if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
     except OSError as e:
         raise InputError(f"folder cannot be read ({e.strerror})", str(folder), "Check its permissions") from e
     if not found:

@@ -53,9 +53,10 @@ class Announcement(Message, frozen=True):
 
 
 class Encoder(Message, frozen=True):
-    """How far the belt had come at `read_ns`, in counts of its encoder, which only ever grow.
+    """How far the belt had come at `read_ns`, in counts of its encoder.
 
-    It was there within `uncertain_ns` of that moment, before or after: a PLC counts in cycles, and is read in between.
+    They grow; one below the one before says that the count begins anew, and nothing from before holds. The belt was
+    there within `uncertain_ns` of that moment, before or after: a PLC counts in cycles, and is read in between.
     """
 
     count: int

@@ -131,7 +131,7 @@ class DecisionStation:
                 self._carry_out(self._book.fault(fault, time.monotonic_ns()))
         for sender, announcement in self._announcements.drain():
             self._announced(sender, announcement)
-        if self._book.contradicted():  # before an accept that is due now goes out
+        if self._book.mistrusts_count():  # before an accept that is due now goes out
             self._derail("a part came while the encoder's count stood")
         now_ns = time.monotonic_ns()
         self._carry_out(self._book.expire(now_ns, self._worker.dead(now_ns)))
@@ -178,7 +178,7 @@ class DecisionStation:
 
     def _derail(self, why: str) -> None:
         self._station.log.error("%s: parts on the belt are lost, and rejected", why)
-        self._carry_out(self._book.derailed(time.monotonic_ns()))
+        self._carry_out(self._book.derailed(time.monotonic_ns(), why))
         self._gate.recall()
 
     def _carry_out(self, decisions: list[Decision]) -> None:

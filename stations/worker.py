@@ -26,10 +26,9 @@ from line_inspector.workers.door import Door, Request
 from line_inspector.workers.model_id import NO_MODEL, ModelId
 from line_inspector.workers.received import Received
 from line_inspector.workers.wanted_model import WantedModel
-from line_inspector.workers.workload import MOST_IN_FLIGHT
+from line_inspector.workers.workload import MOST_WAITING
 from stations.inference import load_engine
 
-MOST_WAITING = 2 * MOST_IN_FLIGHT
 KEEP_OLD_MODEL_NS = 60_000_000_000  # frames that were sent before a swap want the model of then
 
 

@@ -157,10 +157,12 @@ def entrance() -> Iterator[tuple[str, float]]:
     group = CPU_GROUP / f"line-inspector-test-{os.getpid()}"
     try:
         group.mkdir()
+        (group / "cpu.cfs_quota_us").write_text("150000")
     except OSError:
+        if group.exists():
+            group.rmdir()
         yield "", cpu_quota()
         return
-    (group / "cpu.cfs_quota_us").write_text("150000")
     yield f"open({str(group / 'cgroup.procs')!r}, 'w').write('0')\n", 1.5
     group.rmdir()
 

@@ -7,7 +7,7 @@ from asyncua import ua
 from line_inspector.actuators.opcua_session import OpcUaSession
 from line_inspector.actuators.plc_gate import PlcGate
 from line_inspector.actuators.plc_signals import FROM_PLC, REGISTER_BITS, TO_PLC, Inputs, Outputs, Signal
-from line_inspector.actuators.wire import WireFault
+from line_inspector.actuators.wire import BadAnswer
 from line_inspector.config import OpcUaGateSettings
 from line_inspector.errors import InputError
 
@@ -33,7 +33,7 @@ def node_ids(settings: OpcUaGateSettings, signals: tuple[Signal, ...]) -> list[u
 
 
 class OpcUaWire:
-    """One session. Raises WireFault when there is none."""
+    """One session. Raises WireFault when there is none, and BadAnswer for what is refused or cannot be."""
 
     def __init__(self, settings: OpcUaGateSettings) -> None:
         self._outputs, self._inputs = node_ids(settings, TO_PLC), node_ids(settings, FROM_PLC)
@@ -44,7 +44,7 @@ class OpcUaWire:
         statuses = self._session.write(self._outputs, [_data_value(signal, outputs) for signal in TO_PLC])
         for signal, status in zip(TO_PLC, statuses, strict=True):
             if not status.is_good():
-                raise WireFault(f"refuses to have {signal.name} written ({status.name})")
+                raise BadAnswer(f"refuses to have {signal.name} written ({status.name})")
 
     def read(self) -> Inputs:
         """One Read request for all nodes."""
@@ -54,7 +54,7 @@ class OpcUaWire:
             good = answer.StatusCode is None or answer.StatusCode.is_good()  # a gateway's stale values are not
             if not good or not isinstance(value, int) or not 0 <= value < 2 ** (REGISTER_BITS * signal.kind.registers):
                 status = answer.StatusCode.name if answer.StatusCode else "no status"
-                raise WireFault(f"has no {signal.kind.value} in {signal.name} ({status})")
+                raise BadAnswer(f"has no {signal.kind.value} in {signal.name} ({status})")
             read[signal.name] = value
         return Inputs(**read)  # type: ignore[arg-type]  # 0 and 1 are good booleans
 

@@ -23,8 +23,8 @@ class Roofline:
 
     The matrix rate is PyTorch's: another runtime with better kernels for this CPU can reach more than all of it.
     `bytes_per_image` are those that no cache can spare: the weights, the pixels, and the maps.
-    `attainable_images_per_s` is what the tighter of both limits allows, `bound` says which; `fraction` is how much of
-    it the bare engine reaches at its best batch size.
+    `attainable_images_per_s` is what the tighter of both allows PyTorch, `bound` says which; `fraction` is what the
+    bare engine reaches at its best batch size, in units of that.
     """
 
     device: str
@@ -43,7 +43,8 @@ def measure_roofline(device: str, manifest: Manifest, tiles: int, images_per_s: 
     """Takes about so long. `tiles` are those that the model looks at in one frame, `images_per_s` the engine's best."""
     cost = cost_of(read_architecture(manifest))
     pixels = tiles * manifest.preprocessing.size_px**2
-    flops, moved = 2 * cost.multiply_adds * tiles, 4 * cost.parameters + (3 + 4) * pixels
+    moved = 4 * cost.parameters + (3 + 4) * pixels  # bytes: 3 of a pixel, 4 of its map
+    flops = 2 * cost.multiply_adds * tiles
     matrix, memory = _matrix_rate(device, seconds / 2), _memory_rate(device, seconds / 2)
     by_matrix, by_memory = matrix / flops, memory / moved
     attainable = min(by_matrix, by_memory)

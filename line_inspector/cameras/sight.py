@@ -31,10 +31,12 @@ class Sight:
     def __init__(self, after: int, *, must_differ: bool = False) -> None:
         self._after, self._must_differ = after, must_differ
         self._before: tuple[int, Frame] | None = None
+        self._mark = 0
         self._blind = 0
 
     def look(self, frame: Frame) -> Unseen | None:
         """Why this frame is no picture of its part; None when it may be one."""
+        self._mark = fingerprint(frame)
         repeated, grey = self._repeats(frame), _one_grey(frame)
         why = grey or ("the picture is that of the part before" if repeated else "")
         self._blind = self._blind + 1 if why else 0
@@ -43,15 +45,15 @@ class Sight:
         return Unseen(Reason.REPEATED_FRAME, why) if repeated and self._must_differ else None
 
     def remember(self, frame: Frame) -> None:
-        """The frame that the next ones must not repeat, as it lies in the ring: the camera fills its own again."""
-        self._before = (fingerprint(frame), frame)
+        """The frame looked at last, which the next must not repeat: as it lies in the ring, or a copy."""
+        self._before = (self._mark, frame)
 
     def _repeats(self, frame: Frame) -> bool:
         """The fingerprint is of some rows only, and those may all be saturated: equal ones are compared as a whole.
 
         Where the ring has other pixels by now, equal fingerprints must do.
         """
-        if self._before is None or fingerprint(frame) != self._before[0]:
+        if self._before is None or self._mark != self._before[0]:
             return False
         mark, before = self._before
         return np.array_equal(frame, before) or fingerprint(before) != mark

@@ -1,4 +1,4 @@
-"""The gate of the line that is hurt: simulated, or the given kind of PLC at this machine's own address."""
+"""Gate and counter of the line that is hurt: simulated, or the given kind of PLC at this machine's own address."""
 
 import socket
 from typing import Any
@@ -44,10 +44,8 @@ def scratch_counter(given: CounterSettings) -> dict[str, Any]:
 
 def port_of(gate: GateSettings) -> int | None:
     """Where `at_another_port` has put the PLC; None for a gate that is no PLC."""
-    if isinstance(gate, ModbusGateSettings):
-        return gate.port
-    if isinstance(gate, OpcUaGateSettings):
-        return int(gate.endpoint.rpartition(":")[2].rstrip("/"))
+    if isinstance(gate, ModbusGateSettings | OpcUaGateSettings):
+        return int(gate.server.rpartition(":")[2])
     return None
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from line_inspector.config.gate import Endpoint, Host, server_of
+from line_inspector.config.gate import LAST_PORT, Endpoint, Host, server_of
 from line_inspector.config.section import Section
 
 LAST_REGISTER = 65_535
@@ -26,7 +26,7 @@ class ModbusCounterSettings(CounterSection):
 
     kind: Literal["modbus"]
     host: Host = Field(description="its name or address")
-    port: int = Field(502, ge=1, le=LAST_REGISTER, description="its TCP port")
+    port: int = Field(502, ge=1, le=LAST_PORT, description="its TCP port")
     unit: int = Field(1, ge=0, le=255, description="its unit identifier")
     address: int = Field(ge=0, le=LAST_REGISTER, description="the count's register, the first of two, from 0")
     table: Literal["holding", "input"] = Field("holding", description="which registers: function 3, or 4")

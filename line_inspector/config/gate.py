@@ -115,7 +115,7 @@ class ModbusGateSettings(PlcGateSection):
 
     kind: Literal["modbus"]
     host: Host = Field(description="the PLC's name or address")
-    port: int = Field(502, ge=1, le=65535, description="its TCP port")
+    port: int = Field(502, ge=1, le=LAST_PORT, description="its TCP port")
     unit: int = Field(1, ge=0, le=255, description="its unit identifier")
     base_register: int = Field(0, ge=0, le=65_500, description="holding register, from 0, at which the table starts")
 

@@ -80,8 +80,7 @@ class PartBook:
             return self._decide_if_due(part, now_ns)
         if self._is_decided(part_id):
             return []
-        if not self._belt.steady:
-            self._motion.trigger(announcement.trigger_ns)
+        self._motion.trigger(announcement.trigger_ns)
         view = self._seen(announcement)
         part = self._part_of(view, now_ns)
         if len(part.views) == 1 and (decided := self._late_views.part_of(view)):
@@ -152,18 +151,17 @@ class PartBook:
         """
         return self._windows.endangered(now_ns)
 
-    def contradicted(self) -> bool:
-        """Whether a part came while the belt was said to stand: where the belt is, nobody knows then."""
+    def mistrusts_count(self) -> bool:
+        """Stops believing the belt's count where a part came while it stood; whether it did just now."""
         if not self._motion.contradicts(self._belt):
             return False
         self._belt.mistrust()
         return True
 
-    def derailed(self, now_ns: int) -> list[Decision]:
+    def derailed(self, now_ns: int, why: str) -> list[Decision]:
         """Rejects every part that still waits: the belt's places mean something else from now on."""
         self._windows.forget()
-        unknown = self._belt.unknown(now_ns) or "the encoder counts anew"
-        decided = self.abandon(now_ns, Finding(Reason.BELT_UNKNOWN, unknown))
+        decided = self.abandon(now_ns, Finding(Reason.BELT_UNKNOWN, why))
         self._late_views.forget()
         return decided
 

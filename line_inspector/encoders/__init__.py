@@ -8,7 +8,8 @@ __all__ = ["Counter", "connect_counter", "require_counter"]
 
 
 def connect_counter(settings: CounterSettings) -> Counter:
-    """A connection to the counter. Raises WireFault where there is none, InputError where an extra is missing."""
+    """A connection to the counter. Raises WireFault where there is none, InputError as `require_counter`."""
+    require_counter(settings)
     match settings:
         case ModbusCounterSettings():
             from line_inspector.encoders.modbus_counter import ModbusCounter

@@ -1,9 +1,8 @@
 """A counter in the registers of a Modbus TCP server."""
 
 from line_inspector.actuators.modbus_connection import ModbusConnection
+from line_inspector.actuators.plc_signals import REGISTER_BITS
 from line_inspector.config import ModbusCounterSettings
-
-REGISTER_BITS = 16
 
 
 class ModbusCounter:

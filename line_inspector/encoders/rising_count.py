@@ -1,7 +1,7 @@
 """A count that only ever rises, out of a counter that wraps, trembles, and may be set back."""
 
 from line_inspector.encoders.counter import RawCount
-from line_inspector.tracking.encoded_belt import FASTEST
+from line_inspector.tracking.encoded_belt import farthest
 
 TREMBLE_COUNTS = 2  # a belt that stands lets an encoder flicker between neighbours
 TREMBLE_NS = 5_000_000  # belt time; it rolls back a little when it stops
@@ -41,7 +41,7 @@ class RisingCount:
         return False
 
     def _can_have_gone(self, counts: int, within_ns: int) -> bool:
-        return counts * self._ns_per_count <= FASTEST * within_ns + 2 * self._ns_per_count
+        return counts * self._ns_per_count <= farthest(within_ns, self._ns_per_count)
 
     def _begin(self, raw: RawCount) -> None:
         self.count = -int(BEGINS_LOWER * raw.answered_ns / self._ns_per_count)

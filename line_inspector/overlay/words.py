@@ -24,7 +24,7 @@ REASONS = {
     Reason.DOUBLE_TRIGGER: "A second trigger for the same part",
     Reason.VIEW_MISSING: "One of the cameras has not seen the part",
     Reason.LATE_VIEW: "A camera reported this part after it was decided",
-    Reason.BELT_UNKNOWN: "The belt's encoder is silent, stands wrongly or counts anew",
+    Reason.BELT_UNKNOWN: "The belt's encoder is silent, uncertain, stands wrongly or counts anew",
     Reason.REPEATED_FRAME: "The camera gave the picture of the part before",
     Reason.CAMERA_BLIND: "The camera shows nothing, or always the same",
     Reason.ACCEPTS_STOPPED: "An alarm has stopped accepting",

@@ -26,8 +26,6 @@ from line_inspector.records.ledger_row import ArchivedImage, LineSettings, Row, 
 from line_inspector.records.outage import Outage
 from line_inspector.records.spooler import Spooler
 
-__all__ = ["ArchivedImage", "LedgerWriter"]
-
 GROUP_S = 0.05  # a commit costs an fsync and a millisecond of a core, however few rows it holds
 GROUP_ROWS = 25  # few enough that this thread never keeps the interpreter from deciding for more than about 1 ms
 FIRST_RETRY_S = 0.05

@@ -8,8 +8,8 @@ from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
+from line_inspector.actuators.plc_signals import REGISTER_BITS, REGISTER_MASK
 from line_inspector.config import ModbusCounterSettings
-from line_inspector.encoders.modbus_counter import REGISTER_BITS
 
 FUNCTIONS = {"holding": 3, "input": 4}
 
@@ -28,7 +28,7 @@ async def serve_modbus_counter(
         """Called before each request is answered: puts in the count, and lets nobody write."""
         if values is not None or function != FUNCTIONS[settings.table]:
             return ExcCodes.ILLEGAL_FUNCTION
-        words = [count() >> shift & 0xFFFF for shift in range(0, settings.bits, REGISTER_BITS)]  # low first
+        words = [count() >> shift & REGISTER_MASK for shift in range(0, settings.bits, REGISTER_BITS)]  # low first
         first = settings.address - start
         current[first : first + len(words)] = words if settings.word_order == "low_first" else reversed(words)
         return None

@@ -14,14 +14,18 @@ FASTEST = 1.5  # times belt.speed_mm_s; the belt cannot run faster
 REMEMBERED_READINGS = 6_000  # a minute at 100 Hz: an announcement that was repeated may tell of a part from then
 
 
+def farthest(within_ns: int, ns_per_count: float) -> float:
+    """The longest way in belt time that a belt can have gone within so long; either count may be one early or late."""
+    return FASTEST * within_ns + 2 * ns_per_count
+
+
 class EncodedBelt:
     """Belt time from the readings of an encoder.
 
     `ns_per_count` is how long one count takes at `belt.speed_mm_s`. Between readings the belt's place is interpolated;
     after the last one it goes on at the last speed, until it has been silent for `stale_after_ns`. A count that falls,
     or that grows faster than the belt can run, or that comes after such a silence, is taken for an encoder that counts
-    anew: nothing from before is known then. Nor is it after `mistrust`, until the
-    count changes.
+    anew: nothing from before is known then. Nor is it after `mistrust`, until the count changes.
     """
 
     steady = False
@@ -137,7 +141,7 @@ class EncodedBelt:
             readings.clear()
 
     def _farthest(self, within_ns: int) -> float:
-        return FASTEST * within_ns + 2 * self._ns_per_count
+        return farthest(within_ns, self._ns_per_count)
 
     def _present_speed(self) -> float:
         """Over the last SPEED_OVER_NS, or longer where moments are uncertain; 0 before so much is known."""

@@ -66,7 +66,8 @@ TRIGGER_RESULTS = (
     ),
     TriggerResult(
         "not placed on the belt",
-        "the encoder was silent or stood when the part came, is silent when it is to pass, or counts anew",
+        "the encoder was silent or stood when the part came, is silent when it is to pass, counts anew, or is too"
+        " uncertain",
         "the part is rejected, and the gate takes back what it was told",
         (Reason.BELT_UNKNOWN,),
     ),

@@ -19,7 +19,10 @@ class Reach:
 
     @property
     def vaguest_ns(self) -> int:
-        """How uncertain a reading of the belt may be: twice that, at trigger and gate, leaves of a window the least."""
+        """How uncertain a reading of the belt may be: twice that, at trigger and gate, leaves of a window the least.
+
+        Where the window is the least already, so much all the same: otherwise no reading would do.
+        """
         return max(self.half_ns - self.least_half_ns, self.least_half_ns)
 
     @classmethod

@@ -24,7 +24,7 @@ from line_inspector.workers.curve import serve_curve
 from line_inspector.workers.delay import Delay
 from line_inspector.workers.inflow import Inflow
 from line_inspector.workers.model_id import NO_MODEL, ModelId
-from line_inspector.workers.workload import MOST_IN_FLIGHT
+from line_inspector.workers.workload import MOST_WAITING
 
 log = logging.getLogger("worker")
 
@@ -67,7 +67,7 @@ class Door:
         self._delays: OrderedDict[bytes, Delay] = OrderedDict()
         self.socket: zmq.Socket[bytes] = (context or zmq.Context.instance()).socket(zmq.ROUTER)
         self.socket.setsockopt(zmq.LINGER, 0)
-        self.socket.setsockopt(zmq.RCVHWM, 2 * MOST_IN_FLIGHT)
+        self.socket.setsockopt(zmq.RCVHWM, MOST_WAITING)
         self.socket.setsockopt(zmq.MAXMSGSIZE, frame_bytes + BEYOND_PIXELS_BYTES)
         self._inflow = Inflow(MOST_UNFINISHED * (frame_bytes + BEYOND_PIXELS_BYTES))
         self._events: zmq.Socket[bytes] | None = None

@@ -20,7 +20,7 @@ from line_inspector.workers.connection_events import connection_events
 from line_inspector.workers.curve import SILENCE_MS, join_curve
 from line_inspector.workers.inflow import Inflow
 from line_inspector.workers.model_id import NO_MODEL, ModelId
-from line_inspector.workers.workload import MOST_IN_FLIGHT, Workload
+from line_inspector.workers.workload import MOST_WAITING, Workload
 
 log = logging.getLogger("inference")
 
@@ -66,7 +66,7 @@ class Link:
         sockets_dir.mkdir(parents=True, exist_ok=True)
         self.socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         self.socket.setsockopt(zmq.LINGER, 0)
-        self.socket.setsockopt(zmq.SNDHWM, 2 * MOST_IN_FLIGHT)
+        self.socket.setsockopt(zmq.SNDHWM, MOST_WAITING)
         self.socket.setsockopt(zmq.MAXMSGSIZE, LONGEST_ANSWER_BYTES)
         self.socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
         self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, LONGEST_RECONNECT_MS)

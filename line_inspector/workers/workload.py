@@ -1,6 +1,7 @@
 """What one worker has in hand, and when it would answer one more frame: an estimate from its own answers."""
 
 MOST_IN_FLIGHT = 32  # frames of one worker, each of which may be megabytes on their way
+MOST_WAITING = 2 * MOST_IN_FLIGHT  # at a worker, or in the queue of a socket: nobody is sent so many
 FIRST_GUESS_NS = 50_000_000
 GAIN = 0.2
 LEAST_PATIENCE_NS = 50_000_000

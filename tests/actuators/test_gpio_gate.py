@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 import gpiod
@@ -231,7 +231,7 @@ def test_no_method_waits(gate_and_lines: tuple[GpioGate, FakeRequest]) -> None:
         gate.beat(time.monotonic_ns(), prepared=True)
         took_ms.append((time.perf_counter_ns() - start_ns) / MS)
         time.sleep(0.002)
-    assert median(took_ms) < 2, "a window of 20 ms is not waited for"
+    assert median(took_ms) < 2 and quantiles(took_ms, n=10)[-1] < 20, "a window of 20 ms is not waited for"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from cable import Cable
+from loopback import free_port
 
 from line_inspector.actuators import Gate, build_gate
 from line_inspector.actuators.modbus import ModbusWire
@@ -24,12 +25,6 @@ from line_inspector.simulation.plc import SimulatedPlc
 MS = 1_000_000
 TIMEOUT_MS = 400
 KINDS = ("modbus", "opcua")
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
 
 
 def line_with(kind: str, port: int, **settings: Any) -> Line:

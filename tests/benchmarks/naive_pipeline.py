@@ -29,6 +29,7 @@ import yaml
 import zmq
 
 from line_inspector.bench.bench_line import Subject, prepare_subject
+from line_inspector.bench.line_table import UNDER_THE_CAMERAS_LIMIT
 from line_inspector.bench.running_line import RunningLine, running_line
 from line_inspector.images import Frame
 from line_inspector.inference.model_directory import read_model_directory
@@ -36,7 +37,6 @@ from line_inspector.inference.preprocess import to_model_input
 from line_inspector.line_file import read_line_file
 from line_inspector.supervisor import stop_signals
 
-OVERLOAD_HZ = 60.0  # of each of our cameras: more than two cores inspect
 PATIENCE_S = 60
 
 Answered = tuple[float, float]  # asked and answered, in seconds of the machine's monotonic clock
@@ -145,7 +145,7 @@ def main() -> None:
             found["naive"].append(naive(subject, arguments.cameras, arguments.seconds, rate_hz)[1])
             with running_line(subject, Path(name) / "line.log", stop) as running:
                 running.trial(1, 2.0, 1.0)  # first frames are slow
-                overload_hz = min(OVERLOAD_HZ, 0.9 * 40) * arguments.cameras
+                overload_hz = UNDER_THE_CAMERAS_LIMIT * sum(c.max_rate_hz for c in subject.line.cameras.values())
                 found["ours, saturated"].append(ours(running, arguments.cameras, arguments.seconds, overload_hz)[0])
                 found["ours"].append(ours(running, arguments.cameras, arguments.seconds, rate_hz)[1])
     show(found)

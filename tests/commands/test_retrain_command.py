@@ -7,7 +7,8 @@ import pytest
 
 from line_inspector.commands import main
 from line_inspector.part_record import PartRecord, Reason
-from line_inspector.records.ledger import ArchivedImage, LedgerWriter
+from line_inspector.records.ledger import LedgerWriter
+from line_inspector.records.ledger_row import ArchivedImage
 from line_inspector.training.registry import Registry
 
 

@@ -136,7 +136,7 @@ def test_after_a_crash_a_late_view_is_one_still() -> None:
 def test_when_the_encoder_counts_anew_old_places_have_no_late_view() -> None:
     book = new_book()
     decided(book, seen("top"))
-    assert [decision.record.reason for decision in book.derailed(START_NS + 201 * MS)] == [Reason.BELT_UNKNOWN]
+    assert [decision.record.reason for decision in book.derailed(START_NS + 201 * MS, "")] == [Reason.BELT_UNKNOWN]
     assert book.announce(seen("side"), START_NS + 202 * MS) == [] and book.announced == 2
 
 

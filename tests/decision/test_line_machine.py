@@ -139,12 +139,12 @@ class LineMachine(RuleBasedStateMachine):
             self.answers.remove((at_ns, answer))
             hear = self.book.verdict if isinstance(answer, Verdict) else self.book.fault
             self.take(hear(answer, self.now_ns))
-        if self.book.contradicted():
+        if self.book.mistrusts_count():
             self.lose_track()
         self.take(self.book.expire(self.now_ns, worker_down=False))
 
     def lose_track(self) -> None:
-        self.take(self.book.derailed(self.now_ns))
+        self.take(self.book.derailed(self.now_ns, "the encoder counts anew"))
         self.windows.clear()
 
     def pass_the_gate(self, begin_ns: int, begin: int) -> None:

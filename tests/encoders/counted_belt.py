@@ -1,7 +1,6 @@
 """A belt whose count a real server shows, and the real station that reads it."""
 
 import itertools
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from typing import Any
 
 import yaml
 from cable import Cable
+from loopback import free_port
 
 from line_inspector.bus import Bus
 from line_inspector.config import CounterSettings, Line
@@ -23,12 +23,6 @@ SPEED_MM_S, MM_PER_COUNT = 500.0, 0.1
 COUNTS_PER_S = SPEED_MM_S / MM_PER_COUNT
 LULL_NS = 60_000_000
 KINDS = ("modbus", "opcua")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def source_at(kind: str, port: int, **settings: Any) -> dict[str, Any]:

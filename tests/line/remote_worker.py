@@ -3,7 +3,6 @@
 import copy
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,12 +18,6 @@ from line_inspector.messages import Health
 from line_inspector.streams import HEALTH
 from line_inspector.training.registry import Registry
 from line_inspector.workers.keys import write_key_pair
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def make_keys(folder: Path, *workers: str) -> Path:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from line_under_test import LineUnderTest, assert_nothing_slipped_through
-from remote_worker import RemoteWorker, free_port, make_keys
+from loopback import free_port
+from remote_worker import RemoteWorker, make_keys
 from two_hosts import WORKER_ADDRESS, TwoHosts, hours_off, require_namespaces
 
 from line_inspector.bus import Bus

@@ -5,7 +5,6 @@ Judged by the world's own record. The worker is the test's own, and reads its ve
 a defective part is painted bright. So a defective part in the accept bin was let pass by the tracking.
 """
 
-import socket
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from loopback import free_port
 
 from line_inspector.bus import Bus
 from line_inspector.line_file import read_line_file
@@ -140,12 +140,6 @@ class TrackedLine:
 
     def close(self) -> None:
         self.supervisor.stop([self.world] if self.world else [])
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
 
 
 def gate_of(kind: str) -> dict[str, object]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from line_inspector.part_record import PartRecord, Reason
-from line_inspector.records.ledger import ArchivedImage
+from line_inspector.records.ledger_row import ArchivedImage
 
 MakeRecord = Callable[..., PartRecord]
 MS = 1_000_000

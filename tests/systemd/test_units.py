@@ -3,13 +3,13 @@
 import platform
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from few_families import SOCKET_CALL
+from loopback import free_port
 
 from line_inspector.config import TrainingSettings
 from line_inspector.streams import HEALTH
@@ -116,12 +116,6 @@ def test_a_unit_leaves_the_sockets_that_its_end_of_a_worker_takes(station: str, 
     program = [sys.executable, str(Path(__file__).with_name("few_families.py")), families, sys.executable, "-c", code]
     done = subprocess.run(program, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_units_stop_in_the_order_in_which_parts_leave_them() -> None:

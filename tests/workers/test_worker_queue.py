@@ -14,7 +14,8 @@ from line_inspector.part_record import Reason
 from line_inspector.runtime import Station, StopFlag
 from line_inspector.workers.link import Link
 from line_inspector.workers.model_id import ModelId
-from stations.worker import MOST_WAITING, Worker
+from line_inspector.workers.workload import MOST_WAITING
+from stations.worker import Worker
 
 LINE = {
     "line": "queue",

@@ -1,6 +1,5 @@
 """Both ends of a worker's connection, over real tcp on loopback, and frames to send over it."""
 
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import zmq
+from loopback import free_port
 
 from line_inspector.config import WorkerSettings
 from line_inspector.messages import Call, Fault, FrameReady, Reply, SlotRef, Verdict
@@ -21,12 +21,6 @@ from line_inspector.workers.link import Heard, Link
 MODEL = ("one", "0" * 64)
 REPLY = Reply(called_ns=0, model_version=MODEL[0], model_sha256=MODEL[1], latency_ns=1_000_000, holds="")
 FRAME_BYTES = 6_000_000
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def make_settings(folder: Path) -> WorkerSettings:
