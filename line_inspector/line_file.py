@@ -24,7 +24,6 @@ def read_line_file(path: Path) -> Line:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
-        _refuse_half_characters(text, path)
     except (yaml.YAMLError, ValueError, RecursionError) as e:  # ValueError: a date that is none, such as 2024-99-99
         mark = getattr(e, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
@@ -47,17 +46,6 @@ def parse_line(data: dict[str, Any], path: Path, node: yaml.Node | None = None) 
         raise _complaint(errors[0], path, node) from e
     anchored: Line = _anchored(line, path.resolve().parent)
     return anchored
-
-
-def _refuse_half_characters(text: str, path: Path) -> None:
-    r"""Raises InputError for one half of a pair, as "\ud800" writes it: no file, database or screen takes it."""
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.ScalarEvent) and not event.value.isascii():
-            try:
-                event.value.encode()
-            except UnicodeEncodeError as e:
-                where = f"{path}:{event.start_mark.line + 1}" if event.start_mark else str(path)
-                raise InputError("a text holds half of a character", where, "Write the character itself") from e
 
 
 def _refuse_ambiguity(node: yaml.Node | None, path: Path, looked_at: dict[int, bool]) -> None:
@@ -92,7 +80,8 @@ def _complaint(error: ErrorDetails, path: Path, node: yaml.Node | None) -> Input
         return InputError(f"unknown key '{key}'", where, f"Did you mean '{near[0]}'?" if near else "Remove it")
     if error["type"] in ("missing", "union_tag_not_found"):
         return InputError(f"key '{key}' is missing", where, "Add it; config/line.yaml explains every key")
-    problem = error["msg"].removeprefix("Value error, ")
+    half = error["type"] == "string_unicode"  # what "\ud800" writes: no file, database or screen takes it
+    problem = "a text holds half of a character" if half else error["msg"].removeprefix("Value error, ")
     return InputError(f"'{key}': {problem}", where, "config/line.yaml explains every key and its bounds")
 
 

@@ -374,9 +374,14 @@ def test_a_real_plc_may_drive_the_gate_and_count_but_a_simulated_one_not(
         counted(source, decision={"gate": gate}, simulation={})
 
 
+def test_half_of_a_character_is_no_text() -> None:
+    with pytest.raises(ValidationError, match=r"records\.ledger"):
+        line_with(records={"ledger": "\ud800"})
+
+
 @pytest.mark.parametrize("path", ["x" * 256, "/x" * 1600, "a\ud800"])
 def test_a_path_that_no_file_can_have_is_refused(path: str) -> None:
-    with pytest.raises(ValidationError, match="a path "):
+    with pytest.raises(ValidationError, match=" path "):
         line_with(decision={"gate": GPIO | {"chip": path}})
-    with pytest.raises(ValidationError, match="a path "):
+    with pytest.raises(ValidationError, match=" path "):
         line_with(data_dir=path)

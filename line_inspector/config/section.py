@@ -10,6 +10,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,3
 
 LONGEST_PATH_BYTES = 3000  # of the 4096 that Linux takes: the folder of the line file comes before it
 LONGEST_NAME_BYTES = 255
+LONGEST_TEXT = 4096
 
 
 def _expand(path: Path) -> Path:
@@ -20,8 +21,6 @@ def _expand(path: Path) -> Path:
         lengths = [len(os.fsencode(part)) for part in expanded.parts]
     except RuntimeError as e:
         raise ValueError(f"{e}") from e
-    except UnicodeEncodeError as e:
-        raise ValueError("a path holds only characters that a file's name can have") from e
     if sum(lengths) + len(lengths) > LONGEST_PATH_BYTES or max(lengths, default=0) > LONGEST_NAME_BYTES:
         raise ValueError(f"a path has at most {LONGEST_PATH_BYTES} bytes, and each name in it {LONGEST_NAME_BYTES}")
     return expanded
@@ -31,6 +30,9 @@ FilePath = Annotated[Path, AfterValidator(_expand)]
 
 
 class Section(BaseModel):
-    """Base of all sections: frozen, and a misspelt key is an error."""
+    """Base of all sections: frozen; a misspelt key is an error, and so is a text without end or with half a character.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    It is the bound on length that makes pydantic look at a text's characters at all.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), str_max_length=LONGEST_TEXT)
