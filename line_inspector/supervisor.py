@@ -184,16 +184,12 @@ def _stations(line: Line, line_file: Path) -> Iterator[Supervised]:
     for kind in STATIONS:
         command = [sys.executable, "-m", f"stations.{kind.name}", str(line_file)]
         decides = kind.latency_budget_ms > 0
-        if kind.per_camera:
-            for camera in line.cameras:
-                yield Supervised(f"{kind.name}.{camera}", [*command, "--camera", camera], decides)
-        elif kind.per_worker:
-            for worker, settings in line.inference.workers.items():
-                if settings.is_local:
-                    yield Supervised(f"{kind.name}.{worker}", [*command, "--worker", worker], decides)
-        elif line.counter or not kind.per_counter:
+        for name, instance in kind.names(line).items():
+            if kind.per == "worker" and not line.inference.workers[instance].is_local:
+                continue
+            options = [f"--{kind.per}", instance] if instance else []
             for n in range(kind.copies):
-                yield Supervised(f"{kind.name}#{n + 1}" if n else kind.name, command, decides)
+                yield Supervised(f"{name}#{n + 1}" if n else name, [*command, *options], decides)
 
 
 def _world(line_file: Path, *options: str) -> Supervised:

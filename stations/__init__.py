@@ -1,7 +1,9 @@
 """The one table of station processes. `run`, the units in systemd/, the docs and the tests read it."""
 
 from dataclasses import dataclass
+from typing import Literal
 
+from line_inspector.config import Line
 from line_inspector.streams import (
     ACCEPTS,
     ACKNOWLEDGEMENTS,
@@ -32,11 +34,20 @@ class StationKind:
     reads: tuple[Stream, ...]
     writes: tuple[Stream, ...]
     unit: str
-    per_camera: bool
     latency_budget_ms: float
     copies: int = 1  # processes that compete for the one role; the others stand by
-    per_worker: bool = False  # one for each of inference.workers, each on its own host
-    per_counter: bool = False  # one on a line whose encoder has a source (belt.encoder.source)
+    per: Literal["line", "camera", "worker", "counter"] = "line"  # a counter is a belt's, where its encoder has one
+
+    def names(self, line: Line) -> dict[str, str]:
+        """Camera or worker of each process of this kind on the line, "" for neither, by the process's name.
+
+        Copies share a name.
+        """
+        if self.per == "camera":
+            return {f"{self.name}.{camera}": camera for camera in line.cameras}
+        if self.per == "worker":
+            return {f"{self.name}.{worker}": worker for worker in line.inference.workers}
+        return {self.name: ""} if self.per == "line" or line.counter else {}
 
 
 STATIONS = (
@@ -45,7 +56,6 @@ STATIONS = (
         (ANNOUNCEMENTS, SHOTS, VERDICTS, FAULTS, ENCODER, BIN, ACKNOWLEDGEMENTS),
         (ACCEPTS, HEARTBEAT, RESULTS, ALARMS, CHALLENGES, LOOP_BACK),
         "line-inspector-decision.service",
-        False,
         2,
     ),
     StationKind(
@@ -53,20 +63,19 @@ STATIONS = (
         (FRAMES, ANSWERS),
         (VERDICTS, FAULTS, WORK),
         "line-inspector-inference@.service",
-        False,
         500,
-        2,
+        copies=2,
     ),
-    StationKind("worker", (WORK,), (ANSWERS,), "line-inspector-worker@.service", False, 500, per_worker=True),
+    StationKind("worker", (WORK,), (ANSWERS,), "line-inspector-worker@.service", 500, per="worker"),
     StationKind(
         "capture",
         (TRIGGERS, CHALLENGES),
         (ANNOUNCEMENTS, FRAMES, SHOTS, FAULTS),
         "line-inspector-capture@.service",
-        True,
         50,
+        per="camera",
     ),
-    StationKind("encoder", (), (ENCODER,), "line-inspector-encoder.service", False, 50, per_counter=True),
-    StationKind("overlay", (RESULTS, ALARMS), (ACKNOWLEDGEMENTS,), "line-inspector-overlay.service", False, 0),
-    StationKind("trainer", (), (), "line-inspector-trainer.service", False, 0),
+    StationKind("encoder", (), (ENCODER,), "line-inspector-encoder.service", 50, per="counter"),
+    StationKind("overlay", (RESULTS, ALARMS), (ACKNOWLEDGEMENTS,), "line-inspector-overlay.service", 0),
+    StationKind("trainer", (), (), "line-inspector-trainer.service", 0),
 )

@@ -98,7 +98,7 @@ def test_exactly_the_stations_without_a_share_of_a_parts_time_only_watch(line: L
     watching = {item.name for item in supervisor.processes if not item.on_a_parts_way}
     supervisor.stop()
     assert watching == {"overlay", "trainer"}
-    kinds = {kind.name for kind in STATIONS if not (kind.per_worker or kind.per_counter)} | {"world"}
+    kinds = {kind.name for kind in STATIONS if kind.per not in ("worker", "counter")} | {"world"}
     assert {item.kind for item in supervisor.processes} == kinds, "a line that names no workers and no counter has none"
     assert {kind for kinds, _ in module.STOP_ORDER for kind in kinds} == {kind.name for kind in STATIONS} | {"world"}
 

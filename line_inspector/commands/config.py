@@ -171,7 +171,6 @@ def _station_table() -> list[str]:
 
 def _station_row(station: StationKind) -> str:
     reads, writes = (", ".join(s.name for s in streams) or "-" for streams in (station.reads, station.writes))
-    one_per = "camera" if station.per_camera else "worker" if station.per_worker else "line"
-    one_per = "line whose encoder has a source" if station.per_counter else one_per
+    one_per = "line whose encoder has a source" if station.per == "counter" else station.per
     budget = f"{station.latency_budget_ms:g} ms" if station.latency_budget_ms else "none: it only watches"
     return f"| {station.name} | {reads} | {writes} | {station.unit} | {one_per} | {budget} |"

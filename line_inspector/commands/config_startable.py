@@ -13,7 +13,7 @@ from line_inspector.ring import PREFIX, SHM, Geometry
 from line_inspector.streams import STREAMS, Per
 from line_inspector.tracking.announcer import LATEST_TRIGGER_NS, TOLD_BEFORE_NS
 from line_inspector.workers.keys import require_line_keys
-from stations import STATIONS, StationKind
+from stations import STATIONS
 
 BLOCK_BYTES = 512  # the unit of st_blocks
 BYTES_PER_MB = 1_000_000
@@ -95,26 +95,12 @@ def _require_short_sockets(line: Line) -> None:
     instances = {
         Per.LINE: ("",),
         Per.CAMERA: tuple(line.cameras),
-        Per.STATION: _processes(line),
+        Per.STATION: tuple(name for station in STATIONS for name in station.names(line)),
         Per.WORKER: tuple(line.inference.workers),
     }
     for stream in STREAMS:
         for instance in instances[stream.per]:
             stream.endpoint(line.sockets_dir, instance)
-
-
-def _processes(line: Line) -> tuple[str, ...]:
-    return tuple(name for station in STATIONS for name in _names(station, line))
-
-
-def _names(station: StationKind, line: Line) -> list[str]:
-    if station.per_camera:
-        return [f"{station.name}.{camera}" for camera in line.cameras]
-    if station.per_worker:
-        return [f"{station.name}.{worker}" for worker in line.inference.workers]
-    if station.per_counter and not line.counter:
-        return []
-    return [station.name]
 
 
 def _rings(line: Line) -> dict[str, Geometry]:

@@ -64,12 +64,12 @@ def test_there_is_one_unit_for_each_station_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("station", STATIONS, ids=names(list(STATIONS)))
 def test_a_template_is_a_station_with_several_processes(station: StationKind) -> None:
-    assert ("@" in station.unit) == (station.per_camera or station.per_worker or station.copies > 1)
+    assert ("@" in station.unit) == (station.per in ("camera", "worker") or station.copies > 1)
 
 
 @pytest.mark.parametrize("station", SERVING, ids=names(SERVING))
 def test_a_unit_starts_the_module_of_its_station(station: StationKind) -> None:
-    options = " --camera %i" if station.per_camera else " --worker %i" if station.per_worker else ""
+    options = f" --{station.per} %i" if station.per in ("camera", "worker") else ""
     command = f"{PREFIX}/.venv/bin/python -m stations.{station.name} {LINE_FILE}{options}"
     assert read(station.unit)["Service.ExecStart"] == [command]
 
@@ -78,7 +78,7 @@ def test_the_target_wants_every_process_that_any_line_has() -> None:
     wanted = {unit for value in read(TARGET)["Unit.Wants"] for unit in value.split()}
     expected: set[str] = set()
     for station in SERVING:
-        if not (station.per_camera or station.per_worker or station.per_counter):
+        if station.per == "line":
             copies = range(1, station.copies + 1) if station.copies > 1 else [""]
             expected |= {station.unit.replace("@", f"@{copy}") for copy in copies}
     assert wanted == expected
@@ -88,7 +88,7 @@ def test_the_target_wants_every_process_that_any_line_has() -> None:
 def test_a_serving_station_is_watched_and_always_restarted(station: StationKind) -> None:
     unit = read(station.unit)
     assert unit["Unit.PartOf"] == [TARGET]
-    elsewhere = station.per_worker  # also on a host that has no other station of the line, and not the target
+    elsewhere = station.per == "worker"  # also on a host that has no other station of the line, and not the target
     assert unit["Install.WantedBy"] == ([f"multi-user.target {TARGET}"] if elsewhere else [TARGET])
     assert unit["Unit.StartLimitIntervalSec"] == ["0"]
     assert unit["Service.Type"] == ["notify"]
