@@ -35,7 +35,7 @@ class TrainingOptions:
     `freeze_student_norm`: the student's batch norms keep the teacher's statistics; their weights learn all the same.
     `precision`: "auto" is bf16 where the hardware computes in it, else fp16 with scaled gradients on CUDA, else fp32.
     `focal_gamma`: the focal loss's exponent. `segmentation_weight`: the paper's lambda. `distillation_reduction`: over
-    the places of a stage. The sum is some thousand times the mean, so that lambda has to grow with it. `stage_mask`: a
+    the places of a stage. The sum is hundreds of times the mean, so lambda has to grow with it. `stage_mask`: a
     place of a stage counts as forged by the share of it that is, or wholly where any of it is. `stop_weight_gradient`:
     the segmentation's loss does not teach the student through the weights W; the paper tells of none being stopped.
     `structural_share`: forgeries from defects.py; the others are DRAEM's textures. `turned_share`: images turned by 90
