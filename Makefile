@@ -14,7 +14,7 @@ SHARED := --numprocesses auto --maxprocesses 4 --dist worksteal
 COMPUTING := tests/bench tests/cameras tests/datasets tests/decision tests/fuzz tests/inference tests/model tests/records \
   tests/tracking tests/training \
   $(wildcard $(addprefix tests/commands/test_,train.py retrain_command.py benchmark_accuracy.py bench_words.py \
-  config_check.py forge.py models.py)) \
+  train_settings.py config_check.py forge.py models.py)) \
   $(wildcard $(addprefix tests/test_,config.py cpu_quota.py docs.py errors.py images.py line_file.py messages.py readme.py ring.py))
 WAITING := tests/actuators tests/alarms tests/encoders tests/overlay tests/simulation tests/systemd tests/workers \
   tests/commands/test_train_interrupted.py $(wildcard $(addprefix tests/chaos/test_,faults.py judge.py wire.py)) \

@@ -13,19 +13,20 @@ import msgspec
 import typer
 
 from line_inspector.commands.train import DEFAULT_MINUTES, chosen_architecture
-from line_inspector.commands.train_options import DEFAULTS
+from line_inspector.commands.train_options import DEFAULTS, Weights
+from line_inspector.commands.train_settings import own_flags, read_settings, set_option, with_options
 from line_inspector.datasets.layouts import find_products
 from line_inspector.datasets.product import Product
 from line_inspector.errors import InputError
 from line_inspector.model.configurations import CONFIGURATIONS, DEFAULT
 from line_inspector.training.budget import Budget
-from line_inspector.training.options import TrainingOptions
 
 if TYPE_CHECKING:
     from line_inspector.training.accuracy import Benchmark, Measured
     from line_inspector.training.accuracy_page import Circumstances
 
 EXIT_SOME_FAILED = 1
+FLAGS = own_flags("image_size_px", "patches_per_side", "device", "threads", weights_file="--weights", seed="--seeds")
 
 
 def register(app: typer.Typer) -> None:
@@ -47,12 +48,14 @@ def benchmark_accuracy(
         bool, typer.Option("--ablations", help="Also train without each part of the method, for comparison.")
     ] = False,
     configuration: Annotated[str, typer.Option(help=f"One of {', '.join(CONFIGURATIONS)}.")] = DEFAULT,
+    weights: Weights = None,
     image_size_px: Annotated[int, typer.Option(min=32, max=2048, help="Side to which every image is brought.")] = (
         DEFAULTS.architecture.image_size_px
     ),
     patches_per_side: Annotated[
         int, typer.Option(min=1, help="k: the student sees k x k patches.")
     ] = DEFAULTS.architecture.patches_per_side,
+    settings: Annotated[list[str] | None, set_option(FLAGS)] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = DEFAULTS.device,
     threads: Annotated[int | None, typer.Option(min=1, max=256, help="Of PyTorch; one per core unless told.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Also print one JSON document.")] = False,
@@ -63,9 +66,17 @@ def benchmark_accuracy(
     """
     from line_inspector.training.ablations import ablations as variants_without_parts
     from line_inspector.training.accuracy import Benchmark
+    from line_inspector.training.model_building import build_model
 
-    architecture = chosen_architecture(configuration, None, image_size_px, patches_per_side)
-    options = TrainingOptions(architecture=architecture, device=device, threads=threads)
+    of_architecture, of_training = read_settings(settings or [], FLAGS)
+    options = with_options(
+        DEFAULTS,
+        architecture=chosen_architecture(configuration, None, image_size_px, patches_per_side, changes=of_architecture),
+        weights_file=weights,
+        device=device,
+        threads=threads,
+        **of_training,
+    )
     benchmark = Benchmark(
         products=_chosen(find_products(roots), products),
         variants=variants_without_parts(options) if ablations else {configuration: options},
@@ -75,6 +86,8 @@ def benchmark_accuracy(
     )
     if not out.parent.is_dir():
         raise InputError("no such folder for the page", str(out.parent), "Name a file in another folder with --out.")
+    if weights is not None:  # wrong ones would fail every product
+        build_model(options, parent=None)
     _measure_all(benchmark, out, f"{steps} steps" if steps else f"{minutes or DEFAULT_MINUTES:g} minutes", json)
 
 

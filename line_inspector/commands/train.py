@@ -1,5 +1,6 @@
 """`line-inspector train`: good images in, a model directory out."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -7,6 +8,7 @@ import typer
 
 from line_inspector.commands import train_options as told
 from line_inspector.commands.train_options import DEFAULTS
+from line_inspector.commands.train_settings import SEE, read_settings, with_options
 from line_inspector.commands.train_view import (
     ONE_TILE,
     WHOLE_FRAME,
@@ -55,6 +57,7 @@ def train(
     false_reject_rate: told.FalseRejectRate = None,
     outlined_share: told.OutlinedShare = None,
     textures: told.Textures = None,
+    settings: told.Settings = None,
     roi: Roi = WHOLE_FRAME,
     tiles: TileGrid = ONE_TILE,
     tile_overlap: TileOverlap = WHOLE.overlap,
@@ -78,9 +81,12 @@ def train(
         "window_share": window_share,
         "checks": checks,
     }
-    options = replace(
+    of_architecture, of_training = read_settings(settings or [], told.FLAGS)
+    options = with_options(
         PAPER if paper else DEFAULTS,
-        architecture=chosen_architecture(configuration, backbone, image_size_px, patches_per_side, paper),
+        architecture=chosen_architecture(
+            configuration, backbone, image_size_px, patches_per_side, paper, changes=of_architecture
+        ),
         weights_file=weights,
         patience=patience or None,
         precision=precision,
@@ -91,6 +97,7 @@ def train(
         threads=threads,
         seed=seed,
         **{name: value for name, value in given.items() if value is not None},
+        **of_training,
     )
     budget = _budget(minutes, steps, epochs, paper)
     view, foreground_file = read_view(roi, tiles, tile_overlap, foreground)
@@ -123,9 +130,18 @@ def _budget(minutes: float | None, steps: int | None, epochs: int | None, paper:
 
 
 def chosen_architecture(
-    configuration: str, backbone: str | None, image_size_px: int, patches_per_side: int, paper: bool = False
+    configuration: str,
+    backbone: str | None,
+    image_size_px: int,
+    patches_per_side: int,
+    paper: bool = False,
+    *,
+    changes: Mapping[str, Any] | None = None,
 ) -> Architecture:
-    """The architecture with these options. Raises InputError where they do not go together."""
+    """The architecture with these options, and with the `changes` of --set, which count last.
+
+    Raises InputError where they do not go together.
+    """
     if configuration not in CONFIGURATIONS:
         known = ", ".join(CONFIGURATIONS)
         raise InputError(f"no configuration {configuration!r}", "--configuration", f"Name one of {known}.")
@@ -134,8 +150,11 @@ def chosen_architecture(
         named = named.without_context()
     if paper:
         named = replace(named, prototypes=0, novelty=0)
-    network = backbone or named.backbone
+    told_by_flag = {"image_size_px": image_size_px, "patches_per_side": patches_per_side}
+    named = replace(named, backbone=backbone or named.backbone)
     try:
-        return replace(named, backbone=network, image_size_px=image_size_px, patches_per_side=patches_per_side)
+        return replace(named, **{**told_by_flag, **(changes or {})})
     except ValueError as e:
+        if changes:
+            raise InputError(str(e), "architecture", f"Change it, or what it has to go with. {SEE}") from e
         raise InputError(str(e), "--image-size-px and --patches-per-side", "Use 256 and 8.") from e

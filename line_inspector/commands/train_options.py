@@ -5,10 +5,17 @@ from typing import Annotated, Literal
 
 import typer
 
+from line_inspector.commands.train_settings import own_flags, set_option
 from line_inspector.model.configurations import CONFIGURATIONS
 from line_inspector.training.options import PAPER, PAPER_EPOCHS, TrainingOptions
 
 DEFAULTS = TrainingOptions()
+FLAGS = own_flags(
+    *("backbone", "image_size_px", "patches_per_side", "batch_size", "learning_rate", "schedule", "window_share"),
+    *("checks", "patience", "precision", "false_reject_rate", "outlined_share", "device", "threads", "seed"),
+    weights_file="--weights",
+    texture_folder="--textures",
+)
 
 
 def _or_paper(name: str) -> str:
@@ -78,6 +85,7 @@ OutlinedShare = Annotated[
         help="Share of a good part's area outlined at most, on average; what suits the images unless told.",
     ),
 ]
+Settings = Annotated[list[str] | None, set_option(FLAGS)]
 Textures = Annotated[Path | None, typer.Option(help="Folder of further textures for forging, such as DTD.")]
 
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]

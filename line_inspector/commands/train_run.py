@@ -1,5 +1,6 @@
 """What `train` does: reads the images, trains, alone or in a team of processes, and tells what came of it."""
 
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -73,6 +74,8 @@ def _checkpoint(out: Path, minutes: float, resume: bool) -> CheckpointFolder | N
         if resume:
             raise InputError("no checkpoint is kept", "--resume and --checkpoint-minutes 0", "Give one of them.")
         return None
+    if not 0.0 < minutes < math.inf:
+        raise InputError(f"{minutes} is no time", "--checkpoint-minutes", "Give a number above 0, or 0 for never.")
     checkpoint = CheckpointFolder(out, every_s=60.0 * minutes)
     if not resume and will_lead():
         checkpoint.require_none()

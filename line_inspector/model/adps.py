@@ -16,6 +16,9 @@ from line_inspector.model.segmentation import PostSegmentation
 from line_inspector.model.student import PatchStudent
 from line_inspector.model.upsampling import upsample
 
+# Mean and deviation of ImageNet's pixels, per RGB channel on a 0..1 scale.
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
 
 class Output(NamedTuple):
     """logits (B, 2, H, W); teacher and student per stage of `strides`, shallow to deep, (B, C, H / stride, W / stride).
@@ -73,8 +76,9 @@ class ADPS(nn.Module):
             scales = 0 if self.novelty is None else len(self.novelty.scales)
             channels = [count + scales for count in self.teacher.channels]
             self.segmentation = PostSegmentation(channels, architecture.segmentation_widths)
-        self.register_buffer("mean", torch.tensor(self.teacher.mean).view(1, -1, 1, 1))
-        self.register_buffer("std", torch.tensor(self.teacher.std).view(1, -1, 1, 1))
+        mean, std = IMAGENET if architecture.normalisation == "imagenet" else (self.teacher.mean, self.teacher.std)
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
 
     def train(self, mode: bool = True) -> "ADPS":
         """As nn.Module's, but the teacher is frozen: its batch norm never learns."""
@@ -87,21 +91,35 @@ class ADPS(nn.Module):
         return [] if self.novelty is None else [scale.get_buffer("sources") for scale in self.novelty.scales]
 
     def normalise(self, frames: Tensor) -> Tensor:
-        """uint8 RGB (B, 3, H, W) -> float, as the backbone's ImageNet weights expect."""
+        """uint8 RGB (B, 3, H, W) -> float, as the architecture's `normalisation` says."""
         return (frames.to(self.mean.dtype) / 255.0 - self.mean) / self.std
 
-    def forward(self, images: Tensor, windows: Windows | None = None, sources: Tensor | None = None) -> Output:
+    def forward(
+        self,
+        images: Tensor,
+        windows: Windows | None = None,
+        sources: Tensor | None = None,
+        *,
+        stop_weight_gradient: bool = False,
+    ) -> Output:
         """Normalised (B, 3, H, W) -> logits and both sides' features, of the windows only where some are given.
 
         The teacher sees the whole image in any case; windows spare the student and the segmentation the rest.
-        `sources` (B,): which training images they are, see novelty.py.
+        `sources` (B,): which training images they are, see novelty.py. `stop_weight_gradient`: what the logits are
+        told teaches the segmentation, and goes no further, through the weights W, to the student.
         """
         with torch.no_grad():
             stages: list[Tensor] = self.teacher(images)
-        return self._answer(images, stages, windows, sources)
+        return self._answer(images, stages, windows, sources, stop_weight_gradient=stop_weight_gradient)
 
     def _answer(
-        self, images: Tensor, teacher: list[Tensor], windows: Windows | None = None, sources: Tensor | None = None
+        self,
+        images: Tensor,
+        teacher: list[Tensor],
+        windows: Windows | None = None,
+        sources: Tensor | None = None,
+        *,
+        stop_weight_gradient: bool = False,
     ) -> Output:
         with torch.no_grad():
             crop = whole if windows is None else partial(windows.crop, image_size_px=images.shape[-1])
@@ -110,10 +128,11 @@ class ADPS(nn.Module):
             teacher = [windows.crop(features, images.shape[-1]) for features in teacher]
             images = windows.crop(images, images.shape[-1])
         student: list[Tensor] = self.student(images)
+        compared = [features.detach() for features in student] if stop_weight_gradient else student
         size = (images.shape[-2], images.shape[-1])
         if self.segmentation is None:
-            return Output(distance_logits(teacher, student, size), teacher, student, None)
-        logits = self.segmentation(self.compare(teacher, student, novelty), size)
+            return Output(distance_logits(teacher, compared, size), teacher, student, None)
+        logits = self.segmentation(self.compare(teacher, compared, novelty), size)
         return Output(logits, teacher[: len(student)], student, novelty)
 
     def compare(self, teacher: list[Tensor], student: list[Tensor], novelty: Tensor | None) -> list[Tensor]:

@@ -10,7 +10,7 @@ PATCHES_PER_SIDE = (1, 2, 4, 8, 16)  # the paper's
 
 
 def ablations(options: TrainingOptions) -> dict[str, TrainingOptions]:
-    """Variants by name, the whole method first; those that the image's size does not allow are left out."""
+    """Variants by name, the whole method first; without those that the image's size does not allow, or that are it."""
     plain = options.architecture.without_context() if options.architecture.context_stride else options.architecture
     without_context = {"segmentation_widths": plain.segmentation_widths, "context_stride": 0}
     paper = {**without_context, "prototypes": 0, "novelty": 0}
@@ -36,7 +36,6 @@ def ablations(options: TrainingOptions) -> dict[str, TrainingOptions]:
             variants[name] = replace(options, architecture=replace(options.architecture, **change))
         except ValueError:  # patches that the deepest stride does not divide
             continue
-    return variants | {
-        "student from random weights": replace(options, student_init="random"),
-        "forged textures only": replace(options, structural_share=0.0),
-    }
+    variants["student from random weights"] = replace(options, student_init="random")
+    variants["forged textures only"] = replace(options, structural_share=0.0)
+    return {name: variant for name, variant in variants.items() if name == WHOLE or variant != options}

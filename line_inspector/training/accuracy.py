@@ -10,6 +10,7 @@ import msgspec
 from line_inspector.datasets.labelled_image import LabelledImage
 from line_inspector.datasets.product import Product
 from line_inspector.errors import InputError
+from line_inspector.images import list_images
 from line_inspector.inference.load import load_verified_engine
 from line_inspector.inference.model_directory import read_manifest
 from line_inspector.training.budget import Budget
@@ -78,8 +79,8 @@ def run(
             for seed in benchmark.seeds:
                 announce(f"{product.name}, {variant}, seed {seed}")
                 chosen = replace(options, seed=seed)
-                folder = _folder(benchmark, product, variant, chosen, good)
                 try:
+                    folder = _folder(benchmark, product, variant, chosen, good)
                     if not folder.exists():
                         train_model(good, folder, chosen, benchmark.budget(), on_progress=on_progress)
                     yield _measure(product, variant, chosen, folder, images)
@@ -113,9 +114,24 @@ def _folder(benchmark: Benchmark, product: Product, variant: str, options: Train
         options.as_record(),
         {field.name: getattr(budget, field.name) for field in fields(Budget) if _asked_for(field.name, field.init)},
         hashlib.sha256(good.pixels.tobytes()).hexdigest(),
+        *map(_content, _files(options)),
     ]
     digest = hashlib.sha256(msgspec.json.encode(made_of)).hexdigest()[:12]
     return benchmark.work_dir / product.name / f"{variant}-seed{options.seed}-{digest}"
+
+
+def _files(options: TrainingOptions) -> list[Path]:
+    """Those that a model is made of besides the good images; their names alone would not tell one from another."""
+    textures = [] if options.texture_folder is None else list_images(options.texture_folder, below=True)
+    return [*([] if options.weights_file is None else [options.weights_file]), *textures]
+
+
+def _content(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as e:
+        raise InputError(f"cannot be read ({e.strerror})", str(path), "Name another one.") from e
 
 
 def _asked_for(name: str, init: bool) -> bool:

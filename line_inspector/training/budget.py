@@ -25,6 +25,8 @@ class Budget:
     def __post_init__(self) -> None:
         if [self.steps, self.epochs, self.seconds].count(None) != 2:
             raise ValueError("give either steps, epochs or seconds")
+        if any(count is not None and not 0 < count < math.inf for count in (self.steps, self.epochs, self.seconds)):
+            raise ValueError(f"no budget: {self.steps} steps, {self.epochs} epochs, {self.seconds} seconds")
         self.started_s = self.first_step_s = self.clock()
 
     def count_steps(self, images: int, batch_size: int) -> None:

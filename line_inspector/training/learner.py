@@ -133,11 +133,14 @@ class Learner:
         images = self.model.normalise(batch.images.to(device, non_blocking=True))
         masks = batch.masks.to(device, non_blocking=True)
         with torch.autocast(device.type, self._autocast_type, enabled=self._autocast_type is not None):
-            output = self.model(images, windows, batch.sources.to(device))
+            stopped = self.options.stop_weight_gradient
+            output = self.model(images, windows, batch.sources.to(device), stop_weight_gradient=stopped)
         if windows is not None:
             masks = windows.crop(masks, masks.shape[-1])
+        reduction, stage_mask = self.options.distillation_reduction, self.options.stage_mask
+        distillation = distillation_loss(output.teacher, output.student, masks, reduction, stage_mask)
         focal = focal_loss(output.logits, masks, self.options.focal_gamma)
-        return distillation_loss(output.teacher, output.student, masks) + self.options.segmentation_weight * focal
+        return distillation + self.options.segmentation_weight * focal
 
     def _average_with_team(self, loss: Tensor) -> None:
         """Loss, gradients, and the statistics of the batch norms that learn: each process has seen its part only."""

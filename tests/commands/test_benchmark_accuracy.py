@@ -8,12 +8,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 
 from line_inspector.cameras.dataset import write_dataset
 from line_inspector.commands import main
 from line_inspector.datasets.layouts import find_products
-from line_inspector.model.architecture import Architecture
+from line_inspector.model.architecture import LITE0, Architecture
 from line_inspector.training.accuracy import Benchmark, Failed, Measured, run
+from line_inspector.training.backbone_weights import read_backbone_weights
 from line_inspector.training.budget import Budget
 from line_inspector.training.options import TrainingOptions
 
@@ -131,6 +133,27 @@ def test_variants_run_through_the_same_function_and_other_options_train_anew(roo
     longer = replace(benchmark, variants={"whole": variants["whole"]}, budget=partial(Budget, steps=2))
     (outcome,) = run(longer)
     assert isinstance(outcome, Measured) and outcome.steps == 2
+    assert len(weights(tmp_path / "work")) == 3
+
+
+def test_other_weights_and_textures_under_the_same_name_train_anew(root: Path, tmp_path: Path) -> None:
+    state = {name: value.contiguous() for name, value in read_backbone_weights(LITE0).state.items()}
+    file, folder = tmp_path / "lite0.safetensors", tmp_path / "dtd"
+    folder.mkdir()
+    shutil.copy(root / "bolt" / "train" / "good" / "000.png", folder / "a.png")
+    products = [product for product in find_products([root]) if product.name == "nut"]
+    options = replace(OPTIONS, weights_file=file, texture_folder=folder)
+    benchmark = Benchmark(products, {"a": options}, [0], partial(Budget, steps=1), tmp_path / "work")
+    (failure,) = run(benchmark)
+    assert isinstance(failure, Failed) and "lite0.safetensors" in failure.reason
+    safetensors.torch.save_file(state, file)
+    for models in (1, 1):
+        assert all(isinstance(outcome, Measured) for outcome in run(benchmark))
+        assert len(weights(tmp_path / "work")) == models
+    safetensors.torch.save_file({name: value * 2 for name, value in state.items()}, file)
+    assert all(isinstance(outcome, Measured) for outcome in run(benchmark))
+    shutil.copy(root / "bolt" / "train" / "good" / "001.png", folder / "a.png")
+    assert all(isinstance(outcome, Measured) for outcome in run(benchmark))
     assert len(weights(tmp_path / "work")) == 3
 
 

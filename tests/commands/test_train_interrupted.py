@@ -61,6 +61,8 @@ def test_killed_and_resumed_ends_in_the_same_bytes_as_never_killed(good_dir: Pat
     other = _run(_words(good_dir, out, "--steps", "31", "--resume"))
     assert other.returncode == 2
     assert len(other.stderr.strip().splitlines()) == 1
+    other = _run(_words(good_dir, out, *budget, "--resume", "--set", "focal_gamma=1"))
+    assert "this training differs: focal_gamma 1.0, was 2.0. Give" in other.stderr
     resumed = _run(_words(good_dir, out, *budget, "--resume"))
     assert resumed.returncode == 0, resumed.stderr
     assert weights_sha256(out) == weights_sha256(never)

@@ -31,6 +31,8 @@ def test_output_shapes() -> None:
 def test_normalisation_is_the_models_own() -> None:
     frames = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 3, 1, 1)
     assert torch.equal(ADPS(SMALL).normalise(frames)[:, 0, 0, 0], torch.tensor([-1.0, 1.0]))
+    imagenet = ADPS(replace(SMALL, normalisation="imagenet")).normalise(frames)[:, 0, 0, 0]
+    torch.testing.assert_close(imagenet, torch.tensor([-0.485, 0.515]) / 0.229)
 
 
 def test_windows_see_what_the_whole_image_shows_there() -> None:
@@ -56,6 +58,19 @@ def test_training_moves_the_student_and_never_the_teacher() -> None:
         name.split(".")[0] for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])
     }
     assert changed == {"student", "segmentation"}
+
+
+@pytest.mark.parametrize("change", [{}, {"comparison": "concatenation"}, {"post_segmentation": False}])
+def test_the_gradient_of_the_logits_reaches_the_student_unless_it_is_stopped(change: dict[str, Any]) -> None:
+    model = ADPS(replace(SMALL, **change)).train()
+    student = next(model.student.parameters())
+    free = model(model.normalise(_frames()))
+    stopped = model(model.normalise(_frames()), stop_weight_gradient=True)
+    assert torch.autograd.grad(free.logits.square().mean(), student)[0].abs().sum() > 0
+    loss = stopped.logits.square().mean() + 0.0 * sum(parameter.sum() for parameter in model.parameters())
+    assert torch.autograd.grad(loss, student)[0].abs().sum() == 0
+    assert torch.equal(free.logits, stopped.logits)
+    assert all(features.requires_grad for features in stopped.student)  # the distillation teaches it all the same
 
 
 def test_state_carries_everything_to_a_model_built_from_the_same_architecture() -> None:
@@ -85,6 +100,13 @@ def test_state_carries_everything_to_a_model_built_from_the_same_architecture() 
         ({"sigma_px": float("inf")}, "sigma_px"),
         ({"sigma_px": float("nan")}, "sigma_px"),
         ({"image_size_px": 0}, "image_size_px"),
+        ({"image_size_px": 1 << 20}, "image_size_px"),
+        ({"prototypes": -1}, "prototypes and novelty"),
+        ({"novelty": 10**9}, "prototypes and novelty"),
+        ({"segmentation_widths": (8, 8)}, "must be 3 to 5"),
+        ({"segmentation_widths": (8,) * 6}, "must be 3 to 5"),
+        ({"segmentation_widths": (8, 8, 0)}, "must lie in 1"),
+        ({"likeness": float("nan")}, "likeness"),
     ],
 )
 def test_an_architecture_that_cannot_be_is_refused(change: dict[str, object], reason: str) -> None:

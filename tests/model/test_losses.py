@@ -47,3 +47,24 @@ def test_losses_stay_finite_far_from_the_truth() -> None:
     loss.backward()
     assert torch.isfinite(loss)
     assert torch.isfinite(logits.grad).all()
+
+
+def test_summed_over_places_a_finer_stage_weighs_more() -> None:
+    stages = [torch.randn(2, 3, 8, 8), torch.randn(2, 5, 4, 4)]
+    opposite, normal = [-stage for stage in stages], torch.zeros(2, 1, 16, 16)
+    assert distillation_loss(stages, opposite, normal, "sum").item() == pytest.approx(2.0 * (64 + 16), rel=1e-5)
+
+
+def test_the_sum_is_the_mean_times_the_places_and_so_is_its_gradient() -> None:
+    teacher, student = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8, requires_grad=True)
+    mask = (torch.rand(2, 1, 32, 32) > 0.5).float()
+    (mean,) = torch.autograd.grad(distillation_loss([teacher], [student], mask), student)
+    (total,) = torch.autograd.grad(distillation_loss([teacher], [student], mask, "sum"), student)
+    assert torch.allclose(total, 64 * mean, rtol=1e-4)
+
+
+def test_a_place_may_count_as_forged_where_any_of_it_is() -> None:
+    teacher, mask = torch.randn(1, 3, 2, 2), torch.zeros(1, 1, 8, 8)
+    mask[..., 0, 0] = 1  # a sixteenth of one place in four, where the student agrees
+    assert distillation_loss([teacher], [teacher], mask).item() == pytest.approx(1 / 64, abs=1e-5)
+    assert distillation_loss([teacher], [teacher], mask, stage_mask="any").item() == pytest.approx(1 / 4, abs=1e-5)

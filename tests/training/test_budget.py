@@ -1,3 +1,6 @@
+import math
+from typing import Any
+
 import pytest
 
 from line_inspector.training.budget import Budget
@@ -60,4 +63,12 @@ def test_epochs_become_steps_when_the_images_are_counted() -> None:
 @pytest.mark.parametrize("given", [{}, {"steps": 1, "seconds": 1.0}, {"steps": 1, "epochs": 1}])
 def test_either_steps_or_seconds(given: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="either"):
+        Budget(**given)
+
+
+@pytest.mark.parametrize(
+    "given", [{"steps": 0}, {"epochs": -1}, {"seconds": 0.0}, {"seconds": math.nan}, {"seconds": math.inf}]
+)
+def test_a_budget_of_nothing_or_without_end_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="no budget"):
         Budget(**given)
