@@ -139,6 +139,8 @@ class Learner:
             masks = windows.crop(masks, masks.shape[-1])
         reduction, stage_mask = self.options.distillation_reduction, self.options.stage_mask
         distillation = distillation_loss(output.teacher, output.student, masks, reduction, stage_mask)
+        if not self.model.architecture.post_segmentation:
+            return distillation  # the map is the features' distance: there is nothing else that could learn
         focal = focal_loss(output.logits, masks, self.options.focal_gamma)
         return distillation + self.options.segmentation_weight * focal
 

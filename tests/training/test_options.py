@@ -66,3 +66,12 @@ def test_the_choices_about_the_losses_reach_the_training(
         manifest = train_model(good, tmp_path / name, options, Budget(steps=2))
     assert weights_sha256(tmp_path / "changed") != weights_sha256(tmp_path / "default")
     assert change.items() <= manifest.lineage["options"].items()
+
+
+def test_without_segmentation_only_the_features_learn(good: GoodFrames, tmp_path: Path) -> None:
+    without = replace(OPTIONS, architecture=replace(OPTIONS.architecture, post_segmentation=False))
+    trained = []
+    for name, weight in (("a", 1.0), ("b", 50.0)):
+        train_model(good, tmp_path / name, replace(without, segmentation_weight=weight), Budget(steps=3))
+        trained.append(weights_sha256(tmp_path / name))
+    assert trained[0] == trained[1]
