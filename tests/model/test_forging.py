@@ -1,10 +1,11 @@
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from line_inspector.model.defects import DEFECTS, Defect
+from line_inspector.model.defects import DEFECTS, Defect, foreign_body
 from line_inspector.model.foreground import find_foreground, stands_out
 from line_inspector.model.forging import LEAST_CHANGE, Forger
 from line_inspector.model.perlin import perlin_mask, perlin_noise
@@ -79,6 +80,15 @@ def test_a_defect_is_a_function_of_its_generator(defect: Defect) -> None:
     first, second = (defect(np.random.default_rng(5), _surface(1)) for _ in range(2))
     assert np.array_equal(first[0], second[0])
     assert np.array_equal(first[1], second[1])
+
+
+def test_a_foreign_body_throws_its_shadow_beside_itself() -> None:
+    """Not onto the other side of the image, where one that lies at the border has none."""
+    for seed in range(200):
+        damaged, mask = foreign_body(np.random.default_rng(seed), _surface(0))
+        away_px = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+        change = np.abs(damaged.astype(int) - _surface(0)).max(axis=2)
+        assert change[away_px > 0.1 * SIZE_PX].max() < LEAST_CHANGE
 
 
 def test_half_of_the_samples_stay_good(surfaces: Sequence[NDArray[np.uint8]]) -> None:
