@@ -67,7 +67,8 @@ def forge(
     write_png(out, draw_forging_sheet(forger, images, seed, images.within))
     if remark := coverage_remark(good.tiling.foreground):
         print(f"note: {remark}", file=sys.stderr)
-    print(f"{out}: forged {_where(images, forger.on_product)}; made of {forger.texture_source}.")
+    kinds = f"{len(forger.kinds)} kinds of defects"
+    print(f"{out}: {kinds}, forged {_where(images, forger.on_product)}; made of {forger.texture_source}.")
 
 
 def _where(images: "Tiles", on_product: bool) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import cv2
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from line_inspector.model.defects import DEFECTS, Defect
 from line_inspector.model.foreground import find_foreground
 from line_inspector.model.perlin import Mask, perlin_mask
-from line_inspector.model.textures import Image, donor_texture, procedural_texture
+from line_inspector.model.textures import Image, Texture, donor_texture, procedural_texture
 
 Sample = tuple[Image, Mask]  # uint8 (S, S, 3), boolean (S, S)
 
@@ -73,25 +74,40 @@ class Forger:
                 return forged, mask
         return image, np.zeros(image.shape[:2], np.bool_)
 
-    def blend(self, rng: np.random.Generator, image: Image) -> Sample:
-        """DRAEM's forgery: a texture seen through a Perlin mask, the image shining through it by beta."""
-        mask = perlin_mask(rng, image.shape[0])
-        texture = self._texture(rng, image.shape[0])
-        beta = rng.uniform(0, self.highest_transparency)
-        blended = np.where(mask[..., None], beta * image + (1 - beta) * texture, image)
-        return np.asarray(blended, dtype=np.uint8), mask
+    @property
+    def kinds(self) -> dict[str, Defect]:
+        """Every kind of anomaly by its name, for `forge_with`: the structural ones, then a blend of each texture."""
+        structural = {defect.__name__.replace("_", " "): defect for defect in DEFECTS}
+        textures: dict[str, Texture] = {"procedural texture": procedural_texture, "region of a good image": self._donor}
+        if self.textures:
+            textures["texture of the folder"] = self._of_folder
+        return structural | {name: partial(self._blend, texture) for name, texture in textures.items()}
 
     def _any(self, rng: np.random.Generator, image: Image) -> Sample:
         if rng.random() < self.structural_share:
             return DEFECTS[int(rng.integers(len(DEFECTS)))](rng, image)
-        return self.blend(rng, image)
+        return self._blend(self._texture, rng, image)
+
+    def _blend(self, texture: Texture, rng: np.random.Generator, image: Image) -> Sample:
+        """DRAEM's forgery: a texture seen through a Perlin mask, the image shining through it by beta."""
+        mask = perlin_mask(rng, image.shape[0])
+        filling = texture(rng, image.shape[0])
+        beta = rng.uniform(0, self.highest_transparency)
+        blended = np.where(mask[..., None], beta * image + (1 - beta) * filling, image)
+        return np.asarray(blended, dtype=np.uint8), mask
 
     def _texture(self, rng: np.random.Generator, size_px: int) -> Image:
         if self.textures and rng.random() < self.folder_share:
-            return donor_texture(rng, self.textures)
+            return self._of_folder(rng, size_px)
         if rng.random() < 0.5:
-            return donor_texture(rng, self.donors)
+            return self._donor(rng, size_px)
         return procedural_texture(rng, size_px)
+
+    def _donor(self, rng: np.random.Generator, size_px: int) -> Image:
+        return donor_texture(rng, self.donors)
+
+    def _of_folder(self, rng: np.random.Generator, size_px: int) -> Image:
+        return donor_texture(rng, self.textures)
 
     @property
     def texture_source(self) -> str:

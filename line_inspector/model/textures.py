@@ -10,6 +10,7 @@ from line_inspector.model.perlin import perlin_noise
 
 Image = NDArray[np.uint8]  # (S, S, 3)
 Field = NDArray[np.float32]  # (S, S), 0..1
+Texture = Callable[[np.random.Generator, int], Image]  # a picture of this side, in pixels
 
 
 def procedural_texture(rng: np.random.Generator, size_px: int) -> Image:

@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from line_inspector.model.defects import DEFECTS
 from line_inspector.model.forging import Forger, Sample
 from line_inspector.model.perlin import Mask
 from line_inspector.training.tiles import Images, everywhere
@@ -33,9 +32,10 @@ def draw_forging_sheet(
     `images` are good ones, uint8 RGB (S, S, 3), at least one. `within` says by an image's index where on it something
     may be forged; where that is not everywhere, it is outlined, too.
     """
-    kinds: dict[str, Forge] = {defect.__name__: partial(forger.forge_with, defect) for defect in DEFECTS}
-    kinds["texture (DRAEM)"] = partial(forger.forge_with, forger.blend)
-    rows = [_row(name, forge, images, within, [seed, number]) for number, (name, forge) in enumerate(kinds.items())]
+    rows = [
+        _row(name, partial(forger.forge_with, kind), images, within, [seed, number])
+        for number, (name, kind) in enumerate(forger.kinds.items())
+    ]
     half = (len(rows) + 1) // 2
     columns = rows[:half], rows[half:] + [np.full_like(rows[0], BACKGROUND[0])] * (2 * half - len(rows))
     return np.hstack([np.vstack(column) for column in columns])
@@ -52,7 +52,7 @@ def _row(name: str, forge: Forge, images: Images, within: Callable[[int], Mask |
         tiles += [gap, _tile(image, counts, FOREGROUND_COLOUR), _tile(forged, mask, OUTLINE_COLOUR)]
     pictures = np.hstack([*tiles, np.full((TILE_PX, GAP_PX, 3), BACKGROUND, np.uint8)])
     label = np.full((LABEL_PX, pictures.shape[1], 3), BACKGROUND, np.uint8)
-    cv2.putText(label, name.replace("_", " "), (GAP_PX, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.5, INK, 1, cv2.LINE_AA)
+    cv2.putText(label, name, (GAP_PX, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.5, INK, 1, cv2.LINE_AA)
     return np.vstack([label, pictures])
 
 

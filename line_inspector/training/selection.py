@@ -108,10 +108,9 @@ def anomaly_maps(model: ADPS, images: torch.Tensor) -> Iterator[torch.Tensor]:
 def image_heats(model: ADPS, pixels: NDArray[np.uint8], tiling: Tiling) -> NDArray[np.float32]:
     """Coarse maps (heat.py) of regions of interest, uint8 (N, H, W, 3) -> (N, cells); a row's largest is the score.
 
-    The cells are those of the whole frame, as the page shows them, that hold any of where an anomaly counts.
+    The cells are those of `cells_that_count`.
     """
-    counts = tiling.foreground if tiling.foreground is not None else np.ones(tiling.region_shape, np.bool_)
-    cells = coarse_maps(torch.from_numpy(counts).float()[None], tiling.view).flatten().numpy() > 0
+    cells = cells_that_count(tiling)
     heats = [np.empty((0, int(cells.sum())), np.float32)]
     at_once = max(1, BATCH_SIZE // tiling.count)
     for start in range(0, len(pixels), at_once):
@@ -119,3 +118,9 @@ def image_heats(model: ADPS, pixels: NDArray[np.uint8], tiling: Tiling) -> NDArr
         maps = tiling.join(torch.cat(list(anomaly_maps(model, torch.from_numpy(tiles)))))
         heats.append(coarse_maps(maps, tiling.view).flatten(1).cpu().numpy()[:, cells])
     return np.concatenate(heats)
+
+
+def cells_that_count(tiling: Tiling) -> NDArray[np.bool_]:
+    """Which cells of the whole frame's coarse map, as the page shows it, hold any of where an anomaly counts: flat."""
+    counts = tiling.foreground if tiling.foreground is not None else np.ones(tiling.region_shape, np.bool_)
+    return np.asarray(coarse_maps(torch.from_numpy(counts).float()[None], tiling.view).flatten().numpy() > 0)

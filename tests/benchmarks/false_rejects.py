@@ -2,7 +2,8 @@
 
 Good parts that the model was neither trained nor chosen on are split at random, again and again: one half sets the
 limits, the other is judged by them. The mean over the splits is what is promised. Of GOOD_DIR, the folder that the
-model was trained from, only the images that set its limit are used; of any other folder, with --unseen, all.
+model was trained from, only the images that set its limit are used; of any other folder, with --unseen, all. Judged is
+what the model looks at: its region of interest, in its tiles, and of an outline's area what lies where anomalies count.
 """
 
 import argparse
@@ -13,15 +14,18 @@ import torch
 from numpy.typing import NDArray
 
 from line_inspector.errors import InputError
+from line_inspector.images import list_images
 from line_inspector.inference.engine import FrameFault
 from line_inspector.inference.heat import coarse_maps
 from line_inspector.inference.load import load_verified_engine
 from line_inspector.inference.manifest import Manifest
-from line_inspector.inference.model_directory import read_manifest
+from line_inspector.inference.model_directory import read_manifest, read_tiling
+from line_inspector.inference.tiling import Tiling
 from line_inspector.training.calibrate import calibrate
-from line_inspector.training.good_frames import GoodFrames, read_good_folder
+from line_inspector.training.good_frames import GoodFrames, read_images
 from line_inspector.training.promise import Promise, images_needed, promise_for
-from line_inspector.training.splits import split_good_images
+from line_inspector.training.selection import cells_that_count
+from line_inspector.training.splits import different, split_good_images
 
 RATES = (0.02, 0.05, 0.1, 0.2)
 
@@ -36,7 +40,7 @@ def main() -> None:
     parser.add_argument("--unseen", action="store_true", help="nothing in GOOD_DIR was trained on")
     arguments = parser.parse_args()
     manifest = read_manifest(arguments.model_dir)
-    good = read_good_folder(arguments.good_dir, manifest.preprocessing.size_px)
+    good = seen_by(read_tiling(arguments.model_dir), arguments.good_dir)
     if not arguments.unseen:
         good = good.part(held_out(good, manifest))
     heats = coarse_maps_of(arguments.model_dir, good, arguments.device)
@@ -45,6 +49,16 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- |")
     for rate in RATES:
         print(row(heats, rate, arguments.splits))
+
+
+def seen_by(tiling: Tiling, good_dir: Path) -> GoodFrames:
+    """The different images of the folder, as the model looks at them: by these pixels its training told them apart.
+
+    `tiling` comes from the model: a foreground computed of other images would be another one.
+    """
+    paths = list_images(good_dir)
+    good = GoodFrames(tuple(paths), read_images(paths, tiling.size_px, tiling.view), tiling)
+    return good.part(different(good.pixels))
 
 
 def held_out(good: GoodFrames, manifest: Manifest) -> list[int]:
@@ -59,14 +73,15 @@ def held_out(good: GoodFrames, manifest: Manifest) -> list[int]:
 
 
 def coarse_maps_of(model_dir: Path, good: GoodFrames, device: str) -> NDArray[np.float32]:
-    """Through the engine that the line uses: (N, cells)."""
+    """Through the engine that the line uses: (N, cells), of those cells by which limits are set."""
     engine = load_verified_engine(model_dir, device)
+    view, cells = good.tiling.view, cells_that_count(good.tiling)
     maps = []
     for index in range(len(good)):
-        (answer,) = engine.anomaly_maps([good.frame(index)])
+        (answer,) = engine.region_maps([view.cut(good.frame(index))])
         if isinstance(answer, FrameFault):
             raise InputError(answer.detail, str(good.paths[index]), "Remove it.")
-        maps.append(coarse_maps(torch.from_numpy(answer)[None]).flatten().numpy())
+        maps.append(coarse_maps(torch.from_numpy(answer)[None], view).flatten().numpy()[cells])
     return np.stack(maps)
 
 

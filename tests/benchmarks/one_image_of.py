@@ -4,7 +4,9 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,6 +15,8 @@ import torch
 SIZE_PX = 256
 FRAME_SHAPE = (512, 640, 3)
 WARM_UP = 5
+BANK = 15_000  # vectors, as in the accuracy table; anomalib would keep a tenth of all, which takes 150 images
+VECTORS_PER_IMAGE = (SIZE_PX // 8) ** 2
 
 Way = Callable[[np.ndarray], object]
 
@@ -86,20 +90,24 @@ def untrained(work: Path) -> Path:
     return path
 
 
-def anomalib(work: Path, threads: int, _model_dir: Path | None, *, config: dict[str, object] | None) -> Way:
+def anomalib(
+    work: Path, threads: int, _model_dir: Path | None, *, peer: str, config: dict[str, object] | None = None
+) -> Way:
     """Its documented inferencer; with a `config`, the one of OpenVINO."""
     from anomalib.deploy import OpenVINOInferencer, TorchInferencer
 
-    exports = work / "anomalib"
-    pickled, graph = exports / "weights" / "torch" / "model.pt", exports / "weights" / "onnx" / "model.onnx"
-    if not (pickled.exists() and graph.exists()):
-        model = stfpm()
-        model.to_torch(exports)
-        model.to_onnx(exports, input_size=FRAME_SHAPE[:2])
+    exports = work / peer
     if config is None:
+        pickled = exports / "weights" / "torch" / "model.pt"
+        if not pickled.exists():
+            PEERS[peer]().to_torch(exports)
         inferencer = TorchInferencer(pickled, device="cpu")
     else:
+        graph = exports / "weights" / "onnx" / "model.onnx"
+        if not graph.exists():
+            PEERS[peer]().to_onnx(exports, input_size=FRAME_SHAPE[:2], **FOR_EXPORT.get(peer, {}))
         inferencer = OpenVINOInferencer(graph, device="CPU", config={"INFERENCE_NUM_THREADS": threads, **config})
+        inferencer.post_process = by_field
 
     def way(frame: np.ndarray) -> object:
         answer = inferencer.predict(frame)
@@ -109,10 +117,17 @@ def anomalib(work: Path, threads: int, _model_dir: Path | None, *, config: dict[
     return way
 
 
+def by_field(predictions: Any) -> dict[str, np.ndarray]:
+    """As anomalib's own, which takes any of an output's names: OpenVINO may know one by several, in any order."""
+    fields = {"pred_score", "pred_label", "anomaly_map", "pred_mask"}
+    outputs = zip(predictions.names(), predictions.to_tuple(), strict=True)
+    return {next(name for name in names if name in fields): values for names, values in outputs}
+
+
 OUTER = (cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
 
 
-def stfpm() -> object:
+def stfpm() -> Any:
     """anomalib's model with its pre- and post-processing, after some steps on noise: enough to be timed."""
     from anomalib.models import Stfpm
     from anomalib.models.image.stfpm import lightning_model
@@ -127,6 +142,29 @@ def stfpm() -> object:
     pre_processor = Stfpm.configure_pre_processor((SIZE_PX, SIZE_PX))
     model = Stfpm(timm_name(LITE0), LAYERS, pre_processor=pre_processor, evaluator=False, visualizer=False)
     model.model.load_state_dict(network.state_dict())
+    return ready(model)
+
+
+def patchcore() -> Any:
+    """As `stfpm`; its bank holds vectors of noise, none left out: what a search takes follows from their number."""
+    from anomalib.models import Patchcore
+    from peers_anomalib import LAYERS
+    from peers_anomalib import patchcore as learn
+
+    from line_inspector.model.architecture import LITE0
+    from line_inspector.model.backbones import timm_name
+
+    images = torch.rand(-(-BANK // VECTORS_PER_IMAGE), 3, SIZE_PX, SIZE_PX)
+    network, _ = learn(images, bank=BANK, choose=lambda vectors, size: list(range(size)))
+    pre_processor = Patchcore.configure_pre_processor((SIZE_PX, SIZE_PX))
+    options = {"pre_trained": False, "evaluator": False, "visualizer": False}
+    model = Patchcore(timm_name(LITE0), LAYERS, pre_processor=pre_processor, **options)
+    model.model = network
+    return ready(model)
+
+
+def ready(model: Any) -> Any:
+    """With limits in its post-processing, as a calibration leaves them."""
     for name in ("_image_threshold", "_pixel_threshold"):
         getattr(model.post_processor, name).fill_(0.5)
     for name, value in {"image_min": 0.0, "image_max": 1.0, "pixel_min": 0.0, "pixel_max": 1.0}.items():
@@ -134,12 +172,23 @@ def stfpm() -> object:
     return model.eval()
 
 
+PEERS = {"stfpm": stfpm, "patchcore": patchcore}
+# PatchCore's search goes by chunks, which fixes the size of a batch: that of anomalib's example, which is two images,
+# unless none is to be free.
+FOR_EXPORT: dict[str, dict[str, Any]] = {"patchcore": {"dynamic_shapes": None}}
+RUNTIMES: dict[str, dict[str, object] | None] = {
+    "torch": None,
+    "openvino-f32": {"INFERENCE_PRECISION_HINT": "f32"},
+    "openvino": {},
+}
 WAYS: dict[str, Callable[[Path, int, Path | None], Way]] = {
-    "ours-torch": lambda *given: ours(*given, openvino=False),
-    "ours-openvino": lambda *given: ours(*given, openvino=True),
-    "anomalib-torch": lambda *given: anomalib(*given, config=None),
-    "anomalib-openvino-f32": lambda *given: anomalib(*given, config={"INFERENCE_PRECISION_HINT": "f32"}),
-    "anomalib-openvino": lambda *given: anomalib(*given, config={}),
+    "ours-torch": partial(ours, openvino=False),
+    "ours-openvino": partial(ours, openvino=True),
+    **{
+        f"{peer}-{runtime}": partial(anomalib, peer=peer, config=config)
+        for peer in PEERS
+        for runtime, config in RUNTIMES.items()
+    },
 }
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ its weighted distance; STFPM: its map's maximum). Maps are measured by the funct
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from line_inspector.training.good_frames import read_images
 
 SIZE_PX = 256
 LAYERS = ["blocks.2", "blocks.4"]  # timm's names of the stages at strides 8 and 16
+Choose = Callable[[Tensor, int], list[int]]  # of so many vectors' indices, for the bank
 EXACT = 1.0001  # rounding must not hide a vector that comes nearer
 
 
@@ -73,19 +74,6 @@ def give_weights(network: nn.Module) -> None:
     assert all(key.endswith("num_batches_tracked") for key in left_out.missing_keys), left_out
 
 
-def patchcore(good: Tensor, bank: int) -> tuple[nn.Module, dict[str, object]]:
-    model = PatchcoreModel(LAYERS, timm_name(LITE0), pre_trained=False)
-    give_weights(model.feature_extractor.feature_extractor)
-    model.train()
-    with torch.no_grad():
-        for images in good.split(8):
-            model(images)
-        vectors = torch.vstack(model.embedding_store)
-        model.embedding_store.clear()
-        model.memory_bank = vectors[coreset(vectors, bank)]
-    return model, {"bank": len(model.memory_bank), "of_vectors": len(vectors)}
-
-
 def coreset(vectors: Tensor, size: int) -> list[int]:
     """The indices that anomalib's own greedy search chooses, in a fraction of its time.
 
@@ -112,6 +100,19 @@ def coreset(vectors: Tensor, size: int) -> list[int]:
         nearest[near[closer]] = number
         distance[chosen[-1]] = 0.0
     return chosen
+
+
+def patchcore(good: Tensor, bank: int, choose: Choose = coreset) -> tuple[nn.Module, dict[str, object]]:
+    model = PatchcoreModel(LAYERS, timm_name(LITE0), pre_trained=False)
+    give_weights(model.feature_extractor.feature_extractor)
+    model.train()
+    with torch.no_grad():
+        for images in good.split(8):
+            model(images)
+        vectors = torch.vstack(model.embedding_store)
+        model.embedding_store.clear()
+        model.memory_bank = vectors[choose(vectors, bank)]
+    return model, {"bank": len(model.memory_bank), "of_vectors": len(vectors)}
 
 
 def stfpm(good: Tensor, minutes: float) -> tuple[nn.Module, dict[str, object]]:

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 
 from line_inspector.commands import main
+from line_inspector.model.defects import DEFECTS
 from line_inspector.training.forging_sheet import GAP_PX, LABEL_PX, TILE_PX
 
 SIDE_PX = TILE_PX  # so that the sheet shows tiles pixel by pixel
 BLUE = (255, 0, 0)
+GREEN = (0, 255, 0)
 COUNTS_PX = 100  # so far from the left, an anomaly counts where the mask says so
 
 
@@ -32,6 +34,15 @@ def forged_sheet(good_dir: Path, *options: str) -> np.ndarray:
     return np.asarray(cv2.imread(str(out)))
 
 
+def rows_of(sheet: np.ndarray) -> list[np.ndarray]:
+    """Label and tiles of each kind, in order; without the blank place that an odd number leaves."""
+    height = LABEL_PX + TILE_PX
+    assert len(sheet) % height == 0
+    rows = [row for half in np.hsplit(sheet, 2) for row in np.vsplit(half, len(sheet) // height)]
+    assert all((row != rows[0][0, 0]).any() for row in rows[:-1])
+    return [row for row in rows if (row != rows[0][0, 0]).any()]
+
+
 def pairs(sheet: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Of each row of the left column, the first good tile and the forgery on it."""
     tops = range(LABEL_PX, len(sheet), LABEL_PX + TILE_PX)
@@ -39,8 +50,32 @@ def pairs(sheet: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(row[:, :TILE_PX], row[:, TILE_PX:]) for row in rows]
 
 
+def share_of_green(picture: np.ndarray) -> float:
+    blue, green, red = np.moveaxis(picture.astype(int), 2, 0)
+    return float((green > 60 + np.maximum(blue, red)).mean())
+
+
 def share_of_blue(sheet: np.ndarray) -> float:
     return float((sheet == BLUE).all(axis=2).mean())
+
+
+def test_every_kind_has_a_row_of_its_own(
+    half_blue_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = rows_of(forged_sheet(half_blue_dir))
+    assert len(rows) == len(DEFECTS) + 2  # procedural textures, regions of good images
+    assert f"{len(rows)} kinds of defects" in capsys.readouterr().out
+    (tmp_path / "textures").mkdir()
+    cv2.imwrite(str(tmp_path / "textures" / "green.png"), np.full((SIDE_PX, SIDE_PX, 3), GREEN, np.uint8))
+    more = rows_of(forged_sheet(half_blue_dir, "--textures", str(tmp_path / "textures")))
+    assert "of a texture folder" in capsys.readouterr().out
+    assert len(more) == len(rows) + 1
+    assert all(np.array_equal(*pair) for pair in zip(rows, more, strict=False))
+    assert len({row[:LABEL_PX].tobytes() for row in more}) == len(more)
+    for row in more:
+        good, forged = row[LABEL_PX:, GAP_PX:][:, :TILE_PX], row[LABEL_PX:, GAP_PX:][:, TILE_PX : 2 * TILE_PX]
+        assert not np.array_equal(good, forged)
+    assert share_of_green(more[-2]) == 0 and share_of_green(more[-1]) > 0  # no good image has any
 
 
 def test_what_a_training_would_not_look_at_is_not_drawn(half_blue_dir: Path) -> None:
