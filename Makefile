@@ -17,7 +17,8 @@ COMPUTING := tests/bench tests/cameras tests/datasets tests/decision tests/fuzz 
   train_settings.py config_check.py forge.py models.py)) \
   $(wildcard $(addprefix tests/test_,config.py cpu_quota.py docs.py errors.py images.py line_file.py messages.py readme.py ring.py))
 WAITING := tests/actuators tests/alarms tests/encoders tests/overlay tests/simulation tests/systemd tests/workers \
-  tests/commands/test_train_interrupted.py $(wildcard $(addprefix tests/chaos/test_,faults.py judge.py wire.py)) \
+  tests/line/test_tracking_line.py $(wildcard $(addprefix tests/commands/test_,demo.py train_interrupted.py)) \
+  $(wildcard $(addprefix tests/chaos/test_,chaos_command.py faults.py judge.py wire.py)) \
   $(wildcard $(addprefix tests/test_,bus.py capture.py core_plan.py decision.py file_lock.py inference.py makefile.py \
   runtime.py streams.py supervisor.py trainer.py))
 
@@ -26,8 +27,8 @@ setup: $(INSTALLED)
 demo: setup
 	$(BIN)/line-inspector demo $(ARGS)
 
-# Tests that only compute share the cores, one thread each; those of a station or two, which wait most of the time, run in
-# threes; those of whole lines want the machine to themselves.
+# Tests that only compute share the cores, one thread each; those of a station or two, or of a line that no time is measured
+# of, wait most of the time and run in threes; those of other whole lines want the machine to themselves.
 define run-all
 passed=true
 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(1) $(SHARED) $(COMPUTING) || passed=false

@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -178,12 +179,8 @@ def read_calibration_frames(path: Path) -> NDArray[np.uint8]:
 
 
 def _require_fit(state: dict[str, torch.Tensor], architecture: Architecture) -> None:
-    """Raise ValueError unless these are the weights of such a model, by name, shape and type.
-
-    It is asked of a model without memory, since a damaged architecture may want more than there is.
-    """
-    with torch.device("meta"):
-        expected = ADPS(architecture).state_dict()
+    """Raise ValueError unless these are the weights of such a model, by name, shape and type."""
+    expected = _state_without_memory(architecture)
     if state.keys() != expected.keys():
         raise ValueError(f"the weights lack {min(state.keys() ^ expected.keys())!r}, or nothing takes them")
     for name, tensor in expected.items():
@@ -191,6 +188,13 @@ def _require_fit(state: dict[str, torch.Tensor], architecture: Architecture) -> 
         if (found.shape, found.dtype) != (tensor.shape, tensor.dtype):
             wanted = f"{tensor.dtype} {tuple(tensor.shape)}"
             raise ValueError(f"{name!r} is {found.dtype} {tuple(found.shape)}, not {wanted}")
+
+
+@lru_cache(maxsize=4)  # building one takes as long as the model that is then loaded
+def _state_without_memory(architecture: Architecture) -> dict[str, torch.Tensor]:
+    """The state of such a model without its values, since a damaged architecture may want more memory than there is."""
+    with torch.device("meta"):
+        return dict(ADPS(architecture).state_dict())
 
 
 def require_writable(path: Path, size_bytes: int) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import timm
@@ -31,7 +32,7 @@ class Backbone(nn.Module):
 
     def __init__(self, name: str, strides: Sequence[int]) -> None:
         super().__init__()
-        if timm_name(name).partition(".")[0] not in timm.list_models(exclude_filters=[]):  # less the weights' tag
+        if not timm.is_model(timm_name(name)):
             raise ValueError(f"timm has no backbone named {name!r}")
         self.net = _features(timm_name(name), _stages_at(timm_name(name), strides))
         config: dict[str, Any] = vars(self.net.model)["pretrained_cfg"]
@@ -74,15 +75,20 @@ def _features(timm_model: str, stages: Sequence[int]) -> FeatureGetterNet:
 
 def _stages_at(timm_model: str, strides: Sequence[int]) -> list[int]:
     """timm's indices of the deepest feature maps at these strides."""
+    deepest = _deepest_stages(timm_model)
+    absent = [stride for stride in strides if stride not in deepest]
+    if absent:
+        raise ValueError(f"backbone {timm_model!r} has feature maps at strides {list(deepest)}, none at {absent[0]}")
+    return [deepest[stride] for stride in strides]
+
+
+@lru_cache(maxsize=16)  # one takes as long as the network that is then built, and every model asks twice
+def _deepest_stages(timm_model: str) -> dict[int, int]:
+    """timm's index of the deepest feature map at each stride that the network has."""
     with torch.device("meta"):
         net = timm.create_model(timm_model, pretrained=False, features_only=True, feature_cls="getter")
     assert isinstance(net, FeatureGetterNet)
-    info = net.feature_info
-    reductions = list(info.reduction())
-    absent = [stride for stride in strides if stride not in reductions]
-    if absent:
-        raise ValueError(f"backbone {timm_model!r} has feature maps at strides {reductions}, none at {absent[0]}")
-    return [info.out_indices[len(reductions) - 1 - reductions[::-1].index(stride)] for stride in strides]
+    return dict(zip(net.feature_info.reduction(), net.feature_info.out_indices, strict=True))
 
 
 # How efficientnet_lite_pytorch names the parts of one block, and how timm does. Its first block has no expansion,
