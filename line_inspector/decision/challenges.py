@@ -174,6 +174,8 @@ class Challenges:
         course.pending, course.due_since_ns = None, None
         course.cause, course.next_ns = "schedule" if passed else "repetition", now_ns + int(pause_ns)
         course.frame += passed
+        if passed and verdict:
+            course.version = verdict.model_version  # the model before may have answered: the next part then tells
         return ChallengeRecord(
             part_id=pending.request.part_id,
             camera=pending.request.camera,

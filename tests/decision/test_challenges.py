@@ -31,7 +31,7 @@ def announcement(request: ChallengeRequest, now_ns: int) -> Announcement:
     )
 
 
-def verdict(request: ChallengeRequest, score: float, now_ns: int) -> Verdict:
+def verdict(request: ChallengeRequest, score: float, now_ns: int, model: str = "v1") -> Verdict:
     return Verdict(
         part_id=request.part_id,
         camera=request.camera,
@@ -39,7 +39,7 @@ def verdict(request: ChallengeRequest, score: float, now_ns: int) -> Verdict:
         score=score,
         threshold=0.5,
         pixel_threshold=0.5,
-        model_version="v1",
+        model_version=model,
         fingerprint=1,
         captured_ns=now_ns,
         inference_start_ns=now_ns,
@@ -137,11 +137,26 @@ def test_a_new_model_and_a_new_shift_are_challenged_at_once() -> None:
     course.decided("top", "v1", 1)
     assert course.due(0, True, S, 0) == []
     course.decided("top", "v2", 1)
-    (record,) = course.answer(verdict(put_in(course, S), 0.9, S), S, 0)
+    (record,) = course.answer(verdict(put_in(course, S), 0.9, S, "v2"), S, 0)
     assert record.cause == "model"
+    course.decided("top", "v2", 1)
+    assert course.due(0, True, S, 0) == []
     course.hasten("shift")
     (record,) = course.answer(verdict(put_in(course, 2 * S), 0.9, 2 * S), 2 * S, 0)
     assert record.cause == "shift" and course.due(0, True, 3 * S, 0) == []
+
+
+def test_a_challenge_that_the_model_before_has_passed_says_nothing_of_the_new_one() -> None:
+    course = challenges()
+    course.decided("top", "v1", 1)
+    request = put_in(course, 0)
+    course.decided("top", "v2", 1)
+    assert course.answer(verdict(request, 0.9, 1, "v1"), 1, 0)
+    course.decided("top", "v2", 1)
+    (record,) = course.answer(verdict(put_in(course, 2 * S), 0.9, 2 * S, "v2"), 2 * S, 0)
+    assert record.cause == "model"
+    course.decided("top", "v2", 1)
+    assert course.due(0, True, 3 * S, 0) == []
 
 
 def test_without_pictures_it_is_overdue() -> None:
