@@ -15,7 +15,7 @@ COMPUTING := tests/bench tests/cameras tests/datasets tests/decision tests/fuzz 
   tests/tracking tests/training \
   $(wildcard $(addprefix tests/commands/test_,train.py retrain_command.py benchmark_accuracy.py bench_words.py \
   train_settings.py config_check.py forge.py models.py)) \
-  $(wildcard $(addprefix tests/test_,config.py cpu_quota.py docs.py errors.py images.py line_file.py messages.py readme.py ring.py))
+  $(wildcard $(addprefix tests/test_,config.py cpu_quota.py docs.py errors.py heap.py images.py line_file.py messages.py readme.py ring.py))
 WAITING := tests/actuators tests/alarms tests/encoders tests/overlay tests/simulation tests/systemd tests/workers \
   tests/line/test_tracking_line.py $(wildcard $(addprefix tests/commands/test_,demo.py train_interrupted.py)) \
   $(wildcard $(addprefix tests/chaos/test_,chaos_command.py faults.py judge.py wire.py)) \

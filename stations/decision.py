@@ -16,6 +16,7 @@ from line_inspector.decision.parts import Decision, PartBook
 from line_inspector.decision.receipts import Receipts
 from line_inspector.decision.results import results_of
 from line_inspector.decision.slots import Slots
+from line_inspector.heap import keep_large_blocks_apart
 from line_inspector.messages import Announcement, Encoder, Fault, FrameReady, Health, Verdict
 from line_inspector.part_record import PartRecord, Reason, view_ids
 from line_inspector.records.archive import Archive
@@ -38,6 +39,7 @@ ORPHAN_GRACE_S = 4.0  # capture, as it leaves, waits 3 s for the acknowledgement
 
 def serve(station: runtime.Station, _arguments: argparse.Namespace) -> None:
     """Runs until told to stop; the gate is left at reject however this ends."""
+    keep_large_blocks_apart()  # the tables of parts that are decided are made anew every few minutes
     decision = DecisionStation(station)
     try:
         for now_ns in station.turns(decision.wake_ns):
