@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from line_inspector.commands.ledger_tables import print_tables, write_table
+from line_inspector.commands.ledger_target import CSV_BEGIN, PNG_BEGIN, require_target
 from line_inspector.config import Line
 from line_inspector.errors import InputError
 from line_inspector.line_file import read_line_file
@@ -41,6 +42,7 @@ def report(
     from line_inspector.records.report import report as sum_up
 
     line = read_line_file(line_file)
+    _require_targets(csv, png, line, line_file)
     if shift is not None:
         since, before = _shift(line, shift, day, since or before)
     elif day is not None:
@@ -56,6 +58,14 @@ def report(
         print_tables(Console(), line.line, found)
         print(f"challenges: {', '.join(f'{count} {outcome}' for outcome, count in challenges.items())}")
     raise typer.Exit(0 if found.balanced else 1)
+
+
+def _require_targets(csv: Path | None, png: Path | None, line: Line, line_file: Path) -> None:
+    for option, target, begin in (("--csv", csv, CSV_BEGIN), ("--png", png, PNG_BEGIN)):
+        if target:
+            require_target(option, target, begin, line, line_file)
+    if csv and png and csv.resolve() == png.resolve():
+        raise InputError("is the file of --csv, too", f"--png {png}", "Name another file")
 
 
 def _shift(line: Line, name: str, day: datetime | None, other: datetime | None) -> tuple[datetime, datetime]:
