@@ -257,3 +257,18 @@ def test_an_unknown_part_is_one_line_and_exit_code_1(line_file, running_line):
     result = run_any("part", "nobody", line_file)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == "the ledger of line press knows no part 'nobody'\n"
+
+
+@pytest.mark.parametrize(
+    "values",
+    ["reason = 'banana'", "trigger_wall_ns = 'hello'", "score = x'00ff'", "views = x'ff'", "hash = x'ff'"],
+)
+def test_a_row_with_a_value_of_another_kind_is_one_clear_line(line_file, running_line, tmp_path, values):
+    with closing(sqlite3.connect(tmp_path / "data" / "ledger.sqlite")) as connection, connection:
+        connection.execute(f"UPDATE parts SET {values} WHERE part_id = 'r0'")
+    commands = [("part", "r0", line_file), ("part", "r0", line_file, "--json"), ("ledger", "report", line_file)]
+    for command in commands[:2] if "hash" in values else commands:
+        result = run_any(*command)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert re.fullmatch(r"error: ledger, part r0: .*line-inspector ledger verify LINE.yaml\n", result.stderr)
+    assert "(part_id r0) is not as it was written" in run("verify", line_file).stdout

@@ -85,6 +85,40 @@ def test_the_first_changed_or_missing_part_is_named(altered, statement, words):
     assert f"parts: {words}" in altered(statement).faults
 
 
+ANY_VALUE = [  # SQLite keeps any kind of value in any column
+    ("UPDATE parts SET score = x'00ff' WHERE part_id = 'p3'", "parts: row 4 (part_id p3) is not as it was written"),
+    ("UPDATE parts SET views = x'ff' WHERE part_id = 'p3'", "parts: row 4 (part_id p3) is not as it was written"),
+    ("UPDATE parts SET reason = CAST(x'ff' AS TEXT) WHERE part_id = 'p3'", "parts: row 4 (part_id p3) is not as it"),
+    ("UPDATE parts SET trigger_wall_ns = 'hello' WHERE part_id = 'p3'", "parts: row 4 (part_id p3) is not as it was"),
+    ("UPDATE parts SET hash = x'ff' WHERE part_id = 'p3'", "parts: row 4 (part_id p3) is not as it was written"),
+    ("UPDATE parts SET part_id = x'ff' WHERE part_id = 'p3'", "parts: row 4 (part_id b'\\xff') is not as it was"),
+    ("UPDATE parts SET number = 'abc' WHERE part_id = 'p9'", "parts: row 10 (part_id p9) is not as it was written"),
+    ("UPDATE parts SET number = 2.5 WHERE part_id = 'p2'", "parts: row 3 (part_id p2) is not as it was written"),
+    ("UPDATE parts SET number = 0 WHERE part_id = 'p2'", "parts: row 0 (part_id p2) is not as it was written"),
+    ("UPDATE audit SET new = x'ff' WHERE number = 2", "audit: row 2 (action model.publish) is not as it was written"),
+    (
+        "UPDATE audit SET new = 'x parts from before the chain' WHERE number = 1",
+        "parts: 0 are outside the chain, the audit table says x",
+    ),
+]
+
+
+@pytest.mark.parametrize(("statement", "words"), ANY_VALUE)
+def test_a_value_of_another_kind_is_a_changed_row(tmp_path, make_record, statement, words):
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    writer = LedgerWriter(url)
+    for i in range(10):
+        writer.submit(make_record(f"p{i}"))
+    assert writer.close(20)
+    database = WritingDatabase(url)
+    with database.transaction() as connection:
+        append_changes(connection, [change("model.publish", "recipe disc", "v0", "v1")])
+    database.close()
+    with create_engine(url).begin() as connection:
+        assert connection.execute(text(statement)).rowcount
+    assert any(fault.startswith(words) for fault in verify(url, tmp_path).faults)
+
+
 def test_a_row_taken_out_and_the_numbers_closed_up_still_breaks_the_chain(altered):
     found = altered("DELETE FROM parts WHERE number = 6", "UPDATE parts SET number = number - 1 WHERE number = 7")
     assert found.faults == ["parts: row 6 (part_id p6) is not as it was written"]
