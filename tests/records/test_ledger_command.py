@@ -223,9 +223,13 @@ def test_verify_names_the_row_that_somebody_changed(line_file, running_line, tmp
 def test_a_part_as_text_and_as_json(line_file, tmp_path, make_record, make_image):
     writer = LedgerWriter(f"sqlite:///{tmp_path / 'data' / 'ledger.sqlite'}")
     writer.submit(make_record("top-1-000001", accepted=False, reason=Reason.ANOMALY, score=0.75))
-    writer.submit_image(make_image("top-1-000001", "day/top.png", heat_path="day/top.heat.png"))
+    writer.submit_image(make_image("top-1-000001", "2026-03-01/top.png", heat_path="2026-03-01/top.heat.png"))
     writer.submit(make_record("blind", accepted=False, reason=Reason.NO_FRAME, captured_ns=None, score=None))
     assert writer.close(10)
+    day = tmp_path / "data" / "archive" / "2026-03-01"
+    day.mkdir(parents=True)
+    for name in ("top.png", "top.heat.png"):
+        (day / name).write_bytes(b"picture")
     found = json.loads(run_any("part", "top-1-000001", line_file, "--json").stdout)
     assert found["ms_since_trigger"] == {
         "captured": 4.0, "inference_start": 10.0, "inference_end": 50.0, "verdict": 52.0, "decided": 53.0,
@@ -236,8 +240,11 @@ def test_a_part_as_text_and_as_json(line_file, tmp_path, make_record, make_image
         "gate": "reject", "reason": "anomaly", "model": "v1", "threshold": 0.5, "score": 0.75,
         "fingerprint": "deadbeef", "ledger_row": 1,
     }  # fmt: skip
-    assert found["image"] == str(tmp_path / "data" / "archive" / "day" / "top.png")
-    assert found["heat"] == str(tmp_path / "data" / "archive" / "day" / "top.heat.png")
+    assert (found["image"], found["heat"], found["missing"]) == (str(day / "top.png"), str(day / "top.heat.png"), None)
+    (day / "top.png").unlink()
+    found = json.loads(run_any("part", "top-1-000001", line_file, "--json").stdout)
+    assert (found["image"], found["missing"]) == (None, [str(day / "top.png")])
+    assert f"missing:\n  {day / 'top.png'}\n" in run_any("part", "top-1-000001", line_file).stdout
     words = [line.split() for line in run_any("part", "blind", line_file).stdout.splitlines()]
     for row in (["reason", "no_frame"], ["captured", "-"], ["deadline", "900.0"], ["image", "-"], ["score", "-"]):
         assert row in words

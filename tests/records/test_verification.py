@@ -14,6 +14,7 @@ from line_inspector.records.audit import append_changes, append_settings, change
 from line_inspector.records.chain import PART_FIELDS, START, ChainWalk, chained, row_hash
 from line_inspector.records.database import WritingDatabase
 from line_inspector.records.ledger import LedgerWriter
+from line_inspector.records.retention import Limits, Sweeper
 from line_inspector.records.schema import archive_files, audit, parts
 from line_inspector.records.verification import verify
 
@@ -213,7 +214,27 @@ def test_an_image_that_is_gone_and_not_retired_is_named(ledger_url, tmp_path, ma
     ]
     with create_engine(ledger_url).begin() as connection:
         connection.execute(archive_files.update().values(retired_wall_ns=1, retired_why="age"))
-    assert len(verify(ledger_url, tmp_path).faults) == 1
+    assert verify(ledger_url, tmp_path).faults == [
+        "archive_files: there is no part stranger",
+        "archive_files: 3 with part gone are called retired (age), and no audit row says so",
+    ]
+
+
+def test_a_row_of_a_retired_image_that_is_gone_or_another_is_named(ledger_url, tmp_path, make_record, make_image):
+    writer = LedgerWriter(ledger_url)
+    for name in ("a", "b"):
+        writer.submit(make_record(name))
+        writer.submit_image(make_image(name, f"{name}.png"))
+    assert writer.close(20)
+    sweeper = Sweeper(tmp_path, WritingDatabase(ledger_url), Limits(accepts_ns=1))
+    assert sweeper.sweep(2_000_000_000_000_000_000)
+    assert verify(ledger_url, tmp_path).faults == []
+    with create_engine(ledger_url).begin() as connection:
+        connection.execute(text("DELETE FROM archive_files WHERE part_id = 'b'"))
+    assert verify(ledger_url, tmp_path).faults == [
+        "archive_files: 1 with part a are called retired (age), and no audit row says so",
+        "archive_files: the audit table says that 2 images were retired (age), and the rows do not",
+    ]
 
 
 @given(
