@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def new(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write to.")] = Path("keys"),
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder to write to.")] = "keys",
     worker: Annotated[list[str] | None, typer.Option(help="Name of a worker in the line file; several times.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the pairs of these workers.")] = False,
 ) -> None:
@@ -32,12 +32,14 @@ def new(
 
     from line_inspector.workers.keys import only_writer
 
+    if not folder:
+        raise InputError("is empty", "DIR", "Name the folder to write to")
     workers = list(dict.fromkeys(worker or ["far"]))
     for name in workers:
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,31}", name) or name == LINE_KEY:
             raise InputError(f"not a name for a worker: {name!r}", "--worker", "Take its name in the line file")
-    with only_writer(folder):
-        _write(folder, workers, replace=replace)
+    with only_writer(Path(folder)):
+        _write(Path(folder), workers, replace=replace)
 
 
 def _write(folder: Path, workers: list[str], *, replace: bool) -> None:

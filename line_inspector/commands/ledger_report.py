@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from line_inspector.commands.ledger_tables import print_tables, write_table
+from line_inspector.commands.ledger_target import CSV_BEGIN, PNG_BEGIN, require_target
 from line_inspector.config import Line
 from line_inspector.errors import InputError
 from line_inspector.line_file import read_line_file
@@ -34,19 +35,23 @@ def report(
 ) -> None:
     """Print triggers, accepted, rejected, reject reasons and latencies from the ledger.
 
-    Exit code 1 where they do not add up.
+    Exit code 1 where they do not add up, or rows were taken out of the ledger.
     """
+    from line_inspector.records.missing_rows import missing_rows
     from line_inspector.records.reading import read_challenges, read_parts
     from line_inspector.records.report import challenge_counts
     from line_inspector.records.report import report as sum_up
 
     line = read_line_file(line_file)
+    _require_targets(csv, png, line, line_file)
     if shift is not None:
         since, before = _shift(line, shift, day, since or before)
     elif day is not None:
         raise InputError("is the day of a shift, and no shift is named", "--day", "Add --shift NAME")
     period = (_wall_ns("--from", since), _wall_ns("--to", before))
-    found = sum_up(read_parts(line.ledger_url, *period))
+    if period[0] is not None and period[1] is not None and period[0] >= period[1]:
+        raise InputError(f"is not before --to {before}", f"--from {since}", "Give the earlier time first")
+    found = sum_up(read_parts(line.ledger_url, *period), missing_rows(line.ledger_url, *period))
     challenges = challenge_counts(read_challenges(line.ledger_url, *period))
     if csv or png:
         _write_files(line, found, period, csv, png)
@@ -55,7 +60,15 @@ def report(
     else:
         print_tables(Console(), line.line, found)
         print(f"challenges: {', '.join(f'{count} {outcome}' for outcome, count in challenges.items())}")
-    raise typer.Exit(0 if found.balanced else 1)
+    raise typer.Exit(0 if found.adds_up else 1)
+
+
+def _require_targets(csv: Path | None, png: Path | None, line: Line, line_file: Path) -> None:
+    for option, target, begin in (("--csv", csv, CSV_BEGIN), ("--png", png, PNG_BEGIN)):
+        if target:
+            require_target(option, target, begin, line, line_file)
+    if csv and png and csv.resolve() == png.resolve():
+        raise InputError("is the file of --csv, too", f"--png {png}", "Name another file")
 
 
 def _shift(line: Line, name: str, day: datetime | None, other: datetime | None) -> tuple[datetime, datetime]:
@@ -82,7 +95,7 @@ def _write_files(
     width_ns = span_width_ns(found.first_wall_ns or 0, found.last_wall_ns or 0)
     spans = timeline(read_parts(line.ledger_url, *period), width_ns)
     if csv:
-        write_table(csv, spans)
+        write_table(csv, spans, found)
     if png:
         title = f"Line {line.line}"
         if found.first_wall_ns is not None and found.last_wall_ns is not None:
@@ -105,7 +118,7 @@ def _wall_ns(option: str, at: datetime | None) -> int | None:
 
 
 def _document(line: str, found: "Report") -> dict[str, object]:
-    document = {"line": line, **asdict(found)}
+    document = {"line": line, "adds_up": found.adds_up, "headline": found.headline, **asdict(found)}
     for key in ("first", "last"):
         wall_ns = document.pop(f"{key}_wall_ns")
         document[f"{key}_trigger"] = None if wall_ns is None else _iso(wall_ns)

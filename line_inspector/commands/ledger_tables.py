@@ -26,9 +26,9 @@ def print_tables(console: Console, line: str, found: "Report") -> None:
     counts.add_row("decided after the deadline", str(found.late_decisions))
     counts.add_row("views after their part's decision", str(found.late_views))
     counts.add_row("numbers without a row", str(found.missing_numbers))
+    counts.add_row("rows taken out", str(found.missing_rows))
     console.print(counts)
-    equation = f"{found.triggers} triggers = {found.accepted} accepted + {found.rejected} rejected"
-    console.print(equation if found.balanced else f"does NOT add up: {equation}", highlight=False)
+    console.print(found.headline, highlight=False, soft_wrap=True)
     if found.first_wall_ns is None or found.last_wall_ns is None:
         return
     console.print(
@@ -43,8 +43,11 @@ def print_tables(console: Console, line: str, found: "Report") -> None:
     console.print(latencies)
 
 
-def write_table(path: Path, spans: Sequence["Span"]) -> None:
-    """Writes CSV: a row for each span of time, and the total; a column for each reject reason. Raises OSError."""
+def write_table(path: Path, spans: Sequence["Span"], found: "Report") -> None:
+    """Writes CSV: a row for each span of time, and the total; a column for each reject reason. Raises OSError.
+
+    Where the report does not add up, its headline is a row of its own at the end.
+    """
     reasons = sorted({reason for span in spans for reason in span.by_reason})
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
@@ -56,6 +59,8 @@ def write_table(path: Path, spans: Sequence["Span"]) -> None:
             total = [sum(pair) for pair in zip(total, counts, strict=True)]
             rows.writerow([_local(span.begin_wall_ns).isoformat(), *counts])
         rows.writerow(["total", *total])
+        if not found.adds_up:
+            rows.writerow([found.headline])
 
 
 def _local(wall_ns: int) -> datetime:

@@ -1,12 +1,14 @@
 """`line-inspector ledger verify`: whether the ledger is as it was written."""
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from line_inspector.errors import InputError
 from line_inspector.line_file import read_line_file
 
 
@@ -23,6 +25,9 @@ def verify(
     """
     from line_inspector.records.verification import verify as verify_ledger
 
+    for one in head or []:
+        if not re.fullmatch(r"[0-9a-f]{64}", one):
+            raise InputError("is not a hash", f"--head {one}", "Give the 64 digits that an earlier verify printed")
     line = read_line_file(line_file)
     found = verify_ledger(line.ledger_url, line.archive_dir, head or [])
     if as_json:

@@ -56,8 +56,9 @@ def _document(line: str, found: "PartTrace") -> dict[str, object]:
         "score": record.score,
         "fingerprint": None if record.fingerprint is None else f"{record.fingerprint & 0xFFFF_FFFF_FFFF_FFFF:08x}",
         "views": [_view(view) for view in views_of(record)] or None,
-        "image": str(found.image) if found.image else None,
-        "heat": str(found.heat) if found.heat else None,
+        "image": _path(found, found.image),
+        "heat": _path(found, found.heat),
+        "missing": [str(path) for path in found.missing] or None,
         "retired": None,
         "ledger_row": found.number,
         "ledger_hash": found.hash,
@@ -65,6 +66,10 @@ def _document(line: str, found: "PartTrace") -> dict[str, object]:
     if found.retired_wall_ns is not None:
         document["retired"] = {"at": _moment(found.retired_wall_ns), "why": found.retired_why}
     return document
+
+
+def _path(found: "PartTrace", path: Path | None) -> str | None:
+    return None if path is None or path in found.missing else str(path)
 
 
 def _view(view: ViewRecord) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from sqlalchemy import select, update
 
 from line_inspector.records.archive import HEAT_SUFFIX, IMAGE_SUFFIX
+from line_inspector.records.archive_name import is_ours
 from line_inspector.records.database import WritingDatabase, append_images
 from line_inspector.records.schema import archive_files, parts
 
@@ -84,7 +85,8 @@ def _note_sizes(folder: Path, database: WritingDatabase) -> bool:
 
 def _size_bytes(folder: Path, *names: str | None) -> int:
     total = 0
-    for name in filter(None, names):
+    for name in filter(is_ours, names):
         with suppress(FileNotFoundError):
+            assert name
             total += (folder / name).stat().st_size
     return total

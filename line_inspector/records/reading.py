@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from line_inspector.challenge_record import ChallengeRecord
 from line_inspector.errors import InputError
 from line_inspector.part_record import PartRecord
+from line_inspector.records.archive_name import is_ours
 from line_inspector.records.database import Store, plain_text, store_of
 from line_inspector.records.migration import refuse_newer, version_of
 from line_inspector.records.schema import (
@@ -69,9 +70,11 @@ def good_frames(ledger_url: str, archive_dir: Path, model_versions: Collection[s
     found: list[Path] = []
     with reading(ledger_url) as connection:
         for image_path in connection.execution_options(yield_per=1000).execute(query).scalars():
-            path = archive_dir / image_path
             if len(found) == limit:
                 break
+            if not is_ours(image_path):  # somebody put it in: `ledger verify` names it
+                continue
+            path = archive_dir / image_path
             if path.is_file() and path.stat().st_size:  # a power cut may leave an empty file
                 found.append(path)
     return found

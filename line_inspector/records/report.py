@@ -39,7 +39,8 @@ class Report:
     `balanced`: triggers = accepted + rejected, each counted by itself, every rejected part has its reason, and none is
     accepted for another reason than good. A view that came after its part was decided is in `late_views` and in no
     other count. `missing_numbers` are numbers between the first and the last of a run of numbered parts,
-    `<run>-<number>`, that no row has. `late_decisions` stood only after their deadline;
+    `<run>-<number>`, that no row has: a part that is still under way, or a trigger that never came. `missing_rows` were
+    taken out of the ledger (missing_rows.py). `late_decisions` stood only after their deadline;
     `first_wall_ns` and `last_wall_ns` are triggers, Unix time.
     """
 
@@ -48,12 +49,27 @@ class Report:
     rejected: int
     balanced: bool
     missing_numbers: int
+    missing_rows: int
     by_reason: dict[str, int]
     late_views: int
     late_decisions: int
     first_wall_ns: int | None
     last_wall_ns: int | None
     latency_ms: dict[str, Latency]
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether it is balanced, and no row was taken out."""
+        return self.balanced and not self.missing_rows
+
+    @property
+    def headline(self) -> str:
+        """The equation of the parts, and whether it can be believed."""
+        equation = f"{self.triggers} triggers = {self.accepted} accepted + {self.rejected} rejected"
+        if self.adds_up:
+            return equation
+        gone = f"; rows taken out of the ledger: {self.missing_rows}" if self.missing_rows else ""
+        return f"does NOT add up: {equation}{gone}"
 
 
 class Numbering:
@@ -76,8 +92,8 @@ class Numbering:
         return sum(greatest - least + 1 - seen for least, greatest, seen in self._runs.values())
 
 
-def report(records: Iterable[PartRecord]) -> Report:
-    """Sums up the records, in one pass."""
+def report(records: Iterable[PartRecord], missing_rows: int = 0) -> Report:
+    """Sums up the records, in one pass. `missing_rows` is what the ledger's chain says of the same time."""
     reasons: Counter[str] = Counter()
     hops = {name: array("q") for name in HOPS}  # 8 bytes a part and hop: a ledger holds many months
     numbering = Numbering()
@@ -114,6 +130,7 @@ def report(records: Iterable[PartRecord]) -> Report:
         rejected=rejected,
         balanced=triggers == accepted + rejected == accepted + reasons.total() and not misnamed,
         missing_numbers=numbering.missing,
+        missing_rows=missing_rows,
         by_reason=dict(reasons.most_common()),
         late_views=late_views,
         late_decisions=late,

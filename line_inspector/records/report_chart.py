@@ -19,8 +19,7 @@ def write_chart(path: Path, title: str, found: Report, spans: Sequence[Span], wi
     image = Image.new("RGB", (WIDTH, height), "white")
     draw = ImageDraw.Draw(image)
     _write(draw, MARGIN, 24, title, 22)
-    equation = f"{found.triggers} triggers = {found.accepted} accepted + {found.rejected} rejected"
-    _write(draw, MARGIN, 60, equation if found.balanced else f"does NOT add up: {equation}", 18)
+    _write(draw, MARGIN, 60, found.headline, 18, INK if found.adds_up else REJECTED)
     for x, name, colour in ((WIDTH - 280, "accepted", ACCEPTED), (WIDTH - 150, "rejected", REJECTED)):
         draw.rectangle((x, 64, x + 16, 80), fill=colour)
         _write(draw, x + 24, 62, name, 16)

@@ -4,6 +4,7 @@ The ledger says that an image is retired before its files are deleted, and notes
 anywhere between, the next sweep goes on where this one ended: what the ledger points at exists, or it is retired.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from line_inspector.config import NS_PER_S
 from line_inspector.config.records import RecordsSettings
 from line_inspector.errors import InputError
+from line_inspector.records.archive_name import foreign_name
 from line_inspector.records.audit import append_changes, change
 from line_inspector.records.database import Vanished, WritingDatabase, plain_text
 from line_inspector.records.free_space import BYTES_PER_MB, free_mb
@@ -33,6 +35,8 @@ GROUP = 200
 SLACK = 0.05  # once the archive is too large, this share more goes, for the same reason
 NS_PER_DAY = 86_400 * NS_PER_S
 LARGEST_CLOCK_STEP_NS = 3600 * NS_PER_S
+
+_log = logging.getLogger("retention")
 
 KEPT = and_(archive_files.c.removed.is_(False), archive_files.c.retired_wall_ns.is_(None))
 
@@ -63,11 +67,15 @@ def limits_of(records: RecordsSettings) -> Limits:
 
 
 class Sweeper:
-    """Retires images of the archive in `folder`. `retired` counts them since the start."""
+    """Retires images of the archive in `folder`. `retired` counts them since the start.
+
+    A row with a name that the archive never gave is left alone, and told of once: somebody put it in.
+    """
 
     def __init__(self, folder: Path, database: WritingDatabase, limits: Limits) -> None:
         self.retired = 0
         self._folder, self._database, self._limits = folder, database, limits
+        self._foreign: set[str] = set()
 
     def sweep(self, now_wall_ns: int | None) -> bool:
         """Retires one group at most; whether it did. Without a time, nothing goes by age.
@@ -92,7 +100,8 @@ class Sweeper:
     def _delete_retired(self) -> None:
         waiting = and_(archive_files.c.removed.is_(False), archive_files.c.retired_wall_ns.is_not(None))
         with self._database.looking() as connection:
-            rows = connection.execute(select(archive_files).where(waiting)).mappings().all()
+            found = connection.execute(select(archive_files).where(waiting)).mappings().all()
+        rows = [row for row in found if self._owns(row)]
         names = [name for row in rows for name in (row["heat_path"], row["image_path"]) if name]
         for name in names:
             (self._folder / name).unlink(missing_ok=True)
@@ -119,7 +128,7 @@ class Sweeper:
                 aged.append(and_(archive_files.c.accepted.is_(accepted), before))
         if not aged:
             return ()
-        return connection.execute(_in_order().where(or_(*aged)).limit(GROUP)).mappings().all()
+        return self._first(connection, _in_order().where(or_(*aged)))
 
     def _oversize_bytes(self, connection: Connection) -> int:
         if self._limits.archive_bytes is None:
@@ -138,12 +147,32 @@ class Sweeper:
 
     def _oldest(self, connection: Connection, excess_bytes: int) -> Sequence[RowMapping]:
         chosen: list[RowMapping] = []
-        for row in connection.execute(_in_order().limit(GROUP)).mappings().all():
+        for row in self._first(connection, _in_order()):
             if excess_bytes <= 0:
                 break
             chosen.append(row)
-            excess_bytes -= row["size_bytes"] or 0
+            size_bytes = row["size_bytes"]
+            excess_bytes -= size_bytes if isinstance(size_bytes, int) else 0
         return chosen
+
+    def _first(self, connection: Connection, query: Select[Any]) -> Sequence[RowMapping]:
+        """The first GROUP of the rows that are ours."""
+        while True:
+            known = archive_files.c.part_id.not_in(self._foreign)
+            rows = connection.execute(query.where(known).limit(GROUP)).mappings().all()
+            ours = [row for row in rows if self._owns(row)]
+            if len(ours) == len(rows):  # else once more, without those that are known by now to be foreign
+                return ours
+
+    def _owns(self, row: RowMapping) -> bool:
+        name = foreign_name(row["image_path"], row["heat_path"])
+        if name is None:
+            return True
+        if row["part_id"] not in self._foreign:
+            self._foreign.add(row["part_id"])
+            words = "part %s has %r for an image, which is no file of the archive: left alone. Run ledger verify"
+            _log.error(words, row["part_id"], name)
+        return False
 
 
 class Retention:

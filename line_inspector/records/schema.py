@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaD
 
 from line_inspector.challenge_record import ChallengeOutcome, ChallengeRecord
 from line_inspector.part_record import PartRecord, Reason
+from line_inspector.records.typed_row import typed
 
 SCHEMA_VERSION = "0004"  # the newest migration
 HASH_LENGTH = 64
@@ -119,13 +120,15 @@ def row_of(record: PartRecord | ChallengeRecord) -> dict[str, Any]:
 
 
 def record_of(row: Mapping[Any, Any]) -> PartRecord:
-    """The record in a row that has RECORD_COLUMNS."""
-    return PartRecord(**{**row, "reason": Reason(row["reason"]), "views": row["views"] or ""})
+    """The record in a row that has RECORD_COLUMNS. Raises InputError for one that nobody can have written so."""
+    values = [row[name] for name in PartRecord.__struct_fields__[:-1]]
+    return typed([*values, "" if row["views"] is None else row["views"]], PartRecord, f"part {row['part_id']}")
 
 
 def challenge_of(row: Mapping[Any, Any]) -> ChallengeRecord:
-    """The challenge in a row that has CHALLENGE_COLUMNS."""
-    return ChallengeRecord(**{**row, "reason": Reason(row["reason"]), "outcome": ChallengeOutcome(row["outcome"])})
+    """The challenge in a row that has CHALLENGE_COLUMNS. Raises InputError as `record_of` does."""
+    values = {name: row[name] for name in ChallengeRecord.__struct_fields__}
+    return typed(values, ChallengeRecord, f"challenge {row['part_id']}")
 
 
 def storable(value: Any) -> Any:

@@ -4,10 +4,12 @@ A commit releases capture from announcing the part again, so it must survive a p
 of parts, in the ledger's own thread, where no decision waits for it.
 """
 
+import sqlite3
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from line_inspector.errors import InputError
@@ -41,7 +43,9 @@ class SqliteFile:
             raise InputError("there is no ledger yet", self.shown, "Run the line first, or check records.ledger")
         name = f"file:{quote(str(self.path.resolve()))}"
         read_only = URL.create("sqlite", database=name, query={"mode": "ro", "uri": "true"})
-        return create_engine(read_only, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S})
+        engine = create_engine(read_only, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S})
+        event.listen(engine, "connect", _read_any_text)
+        return engine
 
     def make_place(self) -> None:
         """Makes the folder. Raises OSError."""
@@ -73,3 +77,8 @@ class SqliteFile:
         except FileNotFoundError:
             return None
         return status.st_dev, status.st_ino
+
+
+def _read_any_text(connection: sqlite3.Connection, _: object) -> None:
+    """A text that is not UTF-8 has been put in by hand: it must not keep the other rows from being read."""
+    connection.text_factory = partial(str, encoding="utf-8", errors="backslashreplace")

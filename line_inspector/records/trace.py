@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from sqlalchemy import select
 
+from line_inspector.errors import InputError
 from line_inspector.part_record import PartRecord
+from line_inspector.records.archive_name import foreign_name
 from line_inspector.records.reading import reading
 from line_inspector.records.schema import archive_files, parts, record_of, storable
+from line_inspector.records.typed_row import typed
 
 HOPS = ("captured", "inference_start", "inference_end", "verdict", "decided", "deadline", "gate")
 
@@ -28,6 +32,13 @@ class PartTrace:
     retired_why: str | None
 
     @property
+    def missing(self) -> list[Path]:
+        """Files that should be there, since nobody says that they are retired, and are not."""
+        if self.retired_wall_ns is not None:
+            return []
+        return [path for path in (self.image, self.heat) if path and not path.is_file()]
+
+    @property
     def times_ms(self) -> dict[str, float | None]:
         """Milliseconds since the trigger of every hop in HOPS; None for one that the part did not make."""
         times_ns = {name: getattr(self.record, f"{name}_ns") for name in HOPS}
@@ -44,7 +55,20 @@ def trace(ledger_url: str, archive_dir: Path, part_id: str) -> PartTrace | None:
     if row is None:
         return None
     record = record_of({name: row[name] for name in PartRecord.__struct_fields__})
+    place = typed((row["number"], row["hash"]), tuple[int | None, str | None], f"part {part_id}")
     if found is None:
-        return PartTrace(record, row["number"], row["hash"], None, None, None, None)
-    image, heat = (archive_dir / name if name else None for name in (found["image_path"], found["heat_path"]))
-    return PartTrace(record, row["number"], row["hash"], image, heat, found["retired_wall_ns"], found["retired_why"])
+        return PartTrace(record, *place, None, None, None, None)
+    kept = typed({name: found[name] for name in _Kept.__struct_fields__}, _Kept, f"image of part {part_id}")
+    name = foreign_name(kept.image_path, kept.heat_path)
+    if name is not None:
+        what = f"{name!r} is no file of the archive"
+        raise InputError(what, f"ledger, image of part {part_id}", "See line-inspector ledger verify LINE.yaml")
+    image, heat = (archive_dir / name if name else None for name in (kept.image_path, kept.heat_path))
+    return PartTrace(record, *place, image, heat, kept.retired_wall_ns, kept.retired_why)
+
+
+class _Kept(msgspec.Struct):
+    image_path: str
+    heat_path: str | None
+    retired_wall_ns: int | None
+    retired_why: str | None

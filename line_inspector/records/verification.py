@@ -1,5 +1,6 @@
 """Whether a ledger is as it was written: both hash chains, what the rows say of each other, and the archived files."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +9,13 @@ from sqlalchemy import Connection, RowMapping, Select, and_, exists, func, not_,
 
 from line_inspector.challenge_record import ChallengeOutcome
 from line_inspector.part_record import Reason
+from line_inspector.records.archive_name import foreign_name
 from line_inspector.records.chain import AUDIT_FIELDS, CHALLENGE_FIELDS, PART_FIELDS, ChainWalk
 from line_inspector.records.reading import reading
 from line_inspector.records.schema import archive_files, audit, challenges, parts
 
 MIGRATION = "ledger.migrate"
+RETIREMENT = "archive.retire"
 UNCHAINED_WORDS = " parts from before the chain"
 
 
@@ -55,7 +58,7 @@ def verify(ledger_url: str, archive_dir: Path, noted_heads: Collection[str] = ()
         faults += [f"no row has the noted head {head}: rows were cut off, or the chain made anew" for head in lost]
         faults += [*_unchained_faults(connection, unchained), *_part_faults(connection)]
         faults += _challenge_faults(connection)
-        faults += _image_faults(connection, archive_dir)
+        faults += [*_image_faults(connection, archive_dir), *_retirement_faults(connection)]
     heads = (audit_walk.count, audit_walk.head, parts_walk.count, parts_walk.head)
     return Verification(faults, *heads, unchained, challenge_walk.count, challenge_walk.head)
 
@@ -64,7 +67,8 @@ def _unchained_faults(connection: Connection, unchained: int) -> Iterator[str]:
     """Parts from before the chain carry no hash, but the audit table says how many there were."""
     query = select(audit.c.new).where(audit.c.action == MIGRATION, audit.c.new.like(f"%{UNCHAINED_WORDS}"))
     said = connection.execute(query.order_by(audit.c.number)).scalar()
-    expected = int(said.removesuffix(UNCHAINED_WORDS).rpartition(" ")[2]) if said else 0
+    number = str(said).removesuffix(UNCHAINED_WORDS).rpartition(" ")[2] if said else "0"
+    expected = int(number) if number.isdecimal() else number  # of a changed row, which its chain names
     if unchained != expected:
         yield f"parts: {unchained} are outside the chain, the audit table says {expected}"
 
@@ -108,6 +112,11 @@ def _image_faults(connection: Connection, archive_dir: Path) -> Iterator[str]:
     stray = connection.execute(select(archive_files.c.part_id).where(not_(known)).limit(1)).scalar()
     if stray is not None:
         yield f"archive_files: there is no part {stray}"
+    for row in connection.execute(select(archive_files)).mappings():
+        name = foreign_name(row["image_path"], row["heat_path"])
+        if name is not None:
+            yield f"archive_files: {name!r} of part {row['part_id']} is no file of the archive"
+            break
     query = select(archive_files).where(archive_files.c.retired_wall_ns.is_(None))
     for row in connection.execute(query).mappings():
         path = _missing_file(row, archive_dir)
@@ -117,7 +126,8 @@ def _image_faults(connection: Connection, archive_dir: Path) -> Iterator[str]:
 
 
 def _missing_file(row: RowMapping, archive_dir: Path) -> Path | None:
-    paths = (archive_dir / name for name in (row["image_path"], row["heat_path"]) if name)
+    names = (row["image_path"], row["heat_path"])
+    paths = (archive_dir / name for name in names if name and foreign_name(name) is None)
     return next((path for path in paths if not path.is_file()), None)
 
 
@@ -126,3 +136,31 @@ def _retired_since(connection: Connection, part_id: str) -> bool:
     query: Select[tuple[int]] = select(archive_files.c.retired_wall_ns).where(archive_files.c.part_id == part_id)
     with connection.engine.connect() as another:
         return another.execute(query).scalar() is not None
+
+
+def _retirement_faults(connection: Connection) -> Iterator[str]:
+    """Images are retired in groups, each with a row in the audit table: the first group without, and such a row alone.
+
+    The line may retire more meanwhile: a group is held against what is said after it was read, and the reverse.
+    """
+    table = archive_files.c
+    grouped = select(func.min(table.part_id), func.count(), table.retired_why)
+    grouped = grouped.where(table.retired_wall_ns.is_not(None)).group_by(table.retired_wall_ns, table.retired_why)
+    said_before = _retirements(connection)
+    groups = connection.execute(grouped.order_by(table.retired_wall_ns)).all()
+    said = _retirements(connection)
+    for part_id, count, why in groups:
+        key = (f"{count} images", why)
+        if not said[key]:
+            yield f"archive_files: {count} with part {part_id} are called retired ({why}), and no audit row says so"
+            break
+        said[key] -= 1
+    found = Counter((f"{count} images", why) for _, count, why in groups)
+    for subject, why in said_before - found:
+        yield f"archive_files: the audit table says that {subject} were retired ({why}), and the rows do not"
+        break
+
+
+def _retirements(connection: Connection) -> Counter[tuple[str, str]]:
+    query = select(audit.c.subject, audit.c.new).where(audit.c.action == RETIREMENT)
+    return Counter((subject, why) for subject, why in connection.execute(query))

@@ -13,13 +13,15 @@ from old_ledger import write_old_ledger
 from sqlalchemy import Connection, select
 
 from line_inspector.config.records import RecordsSettings
+from line_inspector.errors import InputError
 from line_inspector.part_record import Reason
 from line_inspector.records.database import WritingDatabase
 from line_inspector.records.inventory import take_inventory
 from line_inspector.records.ledger import LedgerWriter
-from line_inspector.records.reading import reading
+from line_inspector.records.reading import good_frames, reading
 from line_inspector.records.retention import NS_PER_DAY, Limits, Retention, SteadyClock, Sweeper, limits_of
 from line_inspector.records.schema import archive_files, audit
+from line_inspector.records.trace import trace
 from line_inspector.records.verification import verify
 
 PICTURE = b"p" * 1000
@@ -143,6 +145,33 @@ def test_a_file_that_cannot_be_deleted_is_an_error_and_nothing_more_is_retired(f
     while sweeper.sweep(NOW_NS):
         pass
     assert verify(url, folder).faults == []
+
+
+@pytest.mark.parametrize("name", ["{outside}", "../outside.png", "2025-01-01/../../outside.png", "outside", "a/b.png"])
+@pytest.mark.parametrize("retired_wall_ns", [None, 1])
+def test_no_row_can_have_another_file_deleted(fill, tmp_path, caplog, name, retired_wall_ns):
+    url, folder = f"sqlite:///{tmp_path / 'ledger.sqlite'}", tmp_path / "archive"
+    fill(url, folder, mixed(3))
+    outside = [tmp_path / "outside.png", folder / "outside", folder / "a" / "b.png"]
+    (folder / "a").mkdir()
+    for path in outside:
+        path.write_bytes(PICTURE)
+    name = name.format(outside=outside[0])
+    database = WritingDatabase(url)
+    with database.transaction() as connection:
+        tampered = archive_files.update().where(archive_files.c.part_id == "a0")
+        connection.execute(tampered.values(image_path=name, retired_wall_ns=retired_wall_ns, retired_why="age"))
+    sweeper = Sweeper(folder, database, Limits(accepts_ns=1, rejects_ns=1))
+    while sweeper.sweep(NOW_NS):
+        pass
+    assert not sweeper.sweep(NOW_NS)
+    assert all(path.exists() for path in outside)
+    assert {path.stem for path in folder.glob("*.png")} == {"a0"}
+    assert sum("is no file of the archive" in entry.getMessage() for entry in caplog.records) == 1
+    assert f"archive_files: {name!r} of part a0 is no file of the archive" in verify(url, folder).faults
+    assert good_frames(url, folder, ["v1"], 9) == []
+    with pytest.raises(InputError, match="is no file of the archive"):
+        trace(url, folder, "a0")
 
 
 def die_at(step, kinds, work):

@@ -14,6 +14,7 @@ from line_inspector.records.audit import append_changes, append_settings, change
 from line_inspector.records.chain import PART_FIELDS, START, ChainWalk, chained, row_hash
 from line_inspector.records.database import WritingDatabase
 from line_inspector.records.ledger import LedgerWriter
+from line_inspector.records.retention import Limits, Sweeper
 from line_inspector.records.schema import archive_files, audit, parts
 from line_inspector.records.verification import verify
 
@@ -83,6 +84,40 @@ CHANGES = [
 @pytest.mark.parametrize(("statement", "words"), CHANGES)
 def test_the_first_changed_or_missing_part_is_named(altered, statement, words):
     assert f"parts: {words}" in altered(statement).faults
+
+
+ANY_VALUE = [  # SQLite keeps any kind of value in any column
+    ("UPDATE parts SET score = x'00ff' WHERE part_id = 'p3'", "parts: row 4 (part_id p3) is not as it was written"),
+    ("UPDATE parts SET views = x'ff' WHERE part_id = 'p3'", "parts: row 4 (part_id p3) is not as it was written"),
+    ("UPDATE parts SET reason = CAST(x'ff' AS TEXT) WHERE part_id = 'p3'", "parts: row 4 (part_id p3) is not as it"),
+    ("UPDATE parts SET trigger_wall_ns = 'hello' WHERE part_id = 'p3'", "parts: row 4 (part_id p3) is not as it was"),
+    ("UPDATE parts SET hash = x'ff' WHERE part_id = 'p3'", "parts: row 4 (part_id p3) is not as it was written"),
+    ("UPDATE parts SET part_id = x'ff' WHERE part_id = 'p3'", "parts: row 4 (part_id b'\\xff') is not as it was"),
+    ("UPDATE parts SET number = 'abc' WHERE part_id = 'p9'", "parts: row 10 (part_id p9) is not as it was written"),
+    ("UPDATE parts SET number = 2.5 WHERE part_id = 'p2'", "parts: row 3 (part_id p2) is not as it was written"),
+    ("UPDATE parts SET number = 0 WHERE part_id = 'p2'", "parts: row 0 (part_id p2) is not as it was written"),
+    ("UPDATE audit SET new = x'ff' WHERE number = 2", "audit: row 2 (action model.publish) is not as it was written"),
+    (
+        "UPDATE audit SET new = 'x parts from before the chain' WHERE number = 1",
+        "parts: 0 are outside the chain, the audit table says x",
+    ),
+]
+
+
+@pytest.mark.parametrize(("statement", "words"), ANY_VALUE)
+def test_a_value_of_another_kind_is_a_changed_row(tmp_path, make_record, statement, words):
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    writer = LedgerWriter(url)
+    for i in range(10):
+        writer.submit(make_record(f"p{i}"))
+    assert writer.close(20)
+    database = WritingDatabase(url)
+    with database.transaction() as connection:
+        append_changes(connection, [change("model.publish", "recipe disc", "v0", "v1")])
+    database.close()
+    with create_engine(url).begin() as connection:
+        assert connection.execute(text(statement)).rowcount
+    assert any(fault.startswith(words) for fault in verify(url, tmp_path).faults)
 
 
 def test_a_row_taken_out_and_the_numbers_closed_up_still_breaks_the_chain(altered):
@@ -179,7 +214,27 @@ def test_an_image_that_is_gone_and_not_retired_is_named(ledger_url, tmp_path, ma
     ]
     with create_engine(ledger_url).begin() as connection:
         connection.execute(archive_files.update().values(retired_wall_ns=1, retired_why="age"))
-    assert len(verify(ledger_url, tmp_path).faults) == 1
+    assert verify(ledger_url, tmp_path).faults == [
+        "archive_files: there is no part stranger",
+        "archive_files: 3 with part gone are called retired (age), and no audit row says so",
+    ]
+
+
+def test_a_row_of_a_retired_image_that_is_gone_or_another_is_named(ledger_url, tmp_path, make_record, make_image):
+    writer = LedgerWriter(ledger_url)
+    for name in ("a", "b"):
+        writer.submit(make_record(name))
+        writer.submit_image(make_image(name, f"{name}.png"))
+    assert writer.close(20)
+    sweeper = Sweeper(tmp_path, WritingDatabase(ledger_url), Limits(accepts_ns=1))
+    assert sweeper.sweep(2_000_000_000_000_000_000)
+    assert verify(ledger_url, tmp_path).faults == []
+    with create_engine(ledger_url).begin() as connection:
+        connection.execute(text("DELETE FROM archive_files WHERE part_id = 'b'"))
+    assert verify(ledger_url, tmp_path).faults == [
+        "archive_files: 1 with part a are called retired (age), and no audit row says so",
+        "archive_files: the audit table says that 2 images were retired (age), and the rows do not",
+    ]
 
 
 @given(
