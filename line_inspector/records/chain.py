@@ -17,6 +17,7 @@ from line_inspector.challenge_record import ChallengeRecord
 from line_inspector.part_record import PartRecord
 
 START = "0" * 64  # the hash before the first
+HIGHEST_NUMBER = 2**62  # to SQLite, a text that somebody put in is more than any number
 
 PART_FIELDS = ("number", *PartRecord.__struct_fields__)
 LATER_FIELDS = frozenset({"views"})  # hashed only where they hold something: rows from before keep their hash
@@ -53,7 +54,7 @@ def head_of(connection: Connection, table: Table) -> tuple[int, str]:
 
 @cache  # of three tables: to build the statement takes longer than to run it
 def _last_of(table: Table) -> Select[Any]:
-    newest = select(func.max(table.c.number)).scalar_subquery()
+    newest = select(func.max(table.c.number)).where(table.c.number <= HIGHEST_NUMBER).scalar_subquery()
     return select(table.c.number, table.c.hash).where(table.c.number == newest)
 
 

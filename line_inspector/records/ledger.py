@@ -112,7 +112,7 @@ class LedgerWriter:
         self._closing.set()
         self._waiting.put(None)
         self._thread.join(max(0.0, end_s - time.monotonic()))
-        all_written = spooled and not self._thread.is_alive()
+        all_written = spooled and not self._thread.is_alive() and not self.pending
         self._abandoned.set()
         if not all_written:
             self._keep_unspooled()

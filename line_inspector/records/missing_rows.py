@@ -2,11 +2,12 @@
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from line_inspector.records.chain import HIGHEST_NUMBER
 from line_inspector.records.reading import reading
 from line_inspector.records.schema import parts
 
 _number = parts.c.number
-_numbered = _number.between(1, 2**62)  # not what somebody put in: to SQLite, a text is more than any number
+_numbered = _number.between(1, HIGHEST_NUMBER)
 
 
 def missing_rows(ledger_url: str, since_wall_ns: int | None = None, before_wall_ns: int | None = None) -> int:

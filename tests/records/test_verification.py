@@ -105,7 +105,7 @@ ANY_VALUE = [  # SQLite keeps any kind of value in any column
 
 
 @pytest.mark.parametrize(("statement", "words"), ANY_VALUE)
-def test_a_value_of_another_kind_is_a_changed_row(tmp_path, make_record, statement, words):
+def test_a_value_of_another_kind_is_a_changed_row_and_the_line_goes_on(tmp_path, make_record, statement, words):
     url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
     writer = LedgerWriter(url)
     for i in range(10):
@@ -118,6 +118,9 @@ def test_a_value_of_another_kind_is_a_changed_row(tmp_path, make_record, stateme
     with create_engine(url).begin() as connection:
         assert connection.execute(text(statement)).rowcount
     assert any(fault.startswith(words) for fault in verify(url, tmp_path).faults)
+    writer = LedgerWriter(url)
+    writer.submit(make_record("later"))
+    assert writer.close(20)
 
 
 def test_a_row_taken_out_and_the_numbers_closed_up_still_breaks_the_chain(altered):
