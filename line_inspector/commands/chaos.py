@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from line_inspector.chaos.scratch import scratch_folder
-from line_inspector.config import PlcGateSection
 from line_inspector.errors import InputError
 from line_inspector.line_file import read_line_file
 
@@ -34,7 +33,8 @@ def chaos(
     """Runs the line in a scratch folder, with gate and world in simulation, and does one fault after another to it.
 
     Nothing of the real line is touched. Without a model in service a small one is trained first, which takes about a
-    minute. Exit code 0: no part was accepted uninspected or because of a fault, and none is missing from the ledger.
+    minute. Exit code 0: no part was accepted uninspected or because of a fault, none is missing from the ledger, and
+    the line served again after every fault.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     seed = secrets.randbelow(LARGEST_SEED) if seed is None else seed
@@ -45,7 +45,7 @@ def chaos(
         with scratch_folder(given.current_model_path.resolve()) as scratch:
             from line_inspector.chaos.catalogue import chosen  # not before: it brings threads, see scratch.py
 
-            names = chosen(fault or [], with_plc=isinstance(given.decision.gate, PlcGateSection))
+            names = chosen(fault or [], given)
             from line_inspector.commands.chaos_show import (
                 show,
             )  # takes seconds, which a misspelt name need not wait for

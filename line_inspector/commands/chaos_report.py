@@ -52,7 +52,7 @@ class Report:
             for row in _summed(outcomes):
                 self._console.print(_padded(row), soft_wrap=True)
             self._console.print("\n".join(self._words(outcomes, count, minutes)), soft_wrap=True)
-        return count.faultless
+        return count.faultless and (interrupted or not _never_served_again(outcomes))
 
     def _document(self, outcomes: list[Outcome], count: Count, minutes: float, interrupted: bool) -> dict[str, Any]:
         return {
@@ -65,7 +65,7 @@ class Report:
             **asdict(count),
             "worst_safe_after_ms": max(found.safe_after_ms for found in outcomes),
             "median_service_after_ms": _median_service(outcomes),
-            "never_served_again": sum(found.service_after_ms is None for found in outcomes),
+            "never_served_again": _never_served_again(outcomes),
             "not_possible": self.not_possible,
             "interrupted": interrupted,
             "faults": [_flat(found) for found in outcomes],
@@ -81,6 +81,7 @@ class Report:
             f" fault: {count.defective_accepted} (must be 0). Ledger gaps: {count.ledger_gaps} (must be 0).",
             f"Safe again after {worst_ms:.0f} ms at worst (a part must be decided within {self._deadline_ms:.0f} ms);"
             f" in full service after {_or_dash(service)} ms in the median.",
+            f"Not in full service again: after {_never_served_again(outcomes)} of them (must be 0).",
             f"Defective parts that the model let pass, fault or no fault: {count.missed_by_model}.",
             *_surprises(outcomes),
             *(f"Not done: {name}: {why}." for name, why in self.not_possible.items()),
@@ -89,6 +90,11 @@ class Report:
     @property
     def _deadline_ms(self) -> float:
         return min(self._line.deadline_ns(camera) for camera in self._line.cameras) / NS_PER_MS
+
+
+def _never_served_again(outcomes: list[Outcome]) -> int:
+    """After how many faults no part was accepted any more before the next one, or the end."""
+    return sum(found.service_after_ms is None for found in outcomes)
 
 
 def _surprises(outcomes: list[Outcome]) -> Iterator[str]:

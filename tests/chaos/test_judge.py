@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +11,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from line_inspector.chaos.judge import Blow, Evidence, outcome, properly_accepted, total
+from line_inspector.commands.chaos_report import Report
+from line_inspector.line_file import read_line_file
 from line_inspector.part_record import PartRecord, Reason
 from line_inspector.simulation.gate import Why
 from line_inspector.simulation.record import BinnedPart
 
+DEMO = Path(__file__).parents[2] / "config" / "demo.yaml"
 MS = 1_000_000
 TRAVEL = 1200
 SPACING = 250
@@ -261,3 +265,13 @@ def test_a_rejected_part_is_never_properly_accepted(run: tuple[list[Blow], Evide
     _, found, _ = run
     for each in found.parts:
         assert not (each.bin == "reject" and properly_accepted(each, found))
+
+
+@pytest.mark.parametrize(("accepts_again", "interrupted", "kept"), [(1, 0, 1), (0, 0, 0), (0, 1, 1)])
+def test_a_line_that_never_serves_again_has_not_kept_its_promise(
+    accepts_again: int, interrupted: int, kept: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = [*belt(8_000, 8_500), *(belt(10_500, 15_000) if accepts_again else [])]
+    report = Report(read_line_file(DEMO), seed=1, model="m", as_json=False)
+    assert report.close([BLOW], evidence(parts, map(row, parts)), interrupted=bool(interrupted)) == bool(kept)
+    assert f"Not in full service again: after {1 - accepts_again} of them" in capsys.readouterr().out
