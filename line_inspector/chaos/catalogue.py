@@ -17,6 +17,7 @@ from line_inspector.chaos.stall_engine import StallEngine
 from line_inspector.chaos.trouble_plc import JumpPlcClock, StopPlc
 from line_inspector.chaos.unplug_camera import UnplugCamera
 from line_inspector.chaos.victim import Victim
+from line_inspector.config import Line, PlcGateSection
 from line_inspector.errors import InputError
 from line_inspector.simulation.plc_trouble import PlcState
 from stations import STATIONS
@@ -63,14 +64,27 @@ CATALOGUE: dict[str, Row] = {
 OF_A_PLC = ("pause_plc", "restart_plc", "jump_plc_clock")
 
 
-def chosen(names: Iterable[str], *, with_plc: bool = True) -> list[str]:
-    """The names, each once; without any all there are, those of a PLC only `with_plc`.
+def chosen(names: Iterable[str], line: Line) -> list[str]:
+    """The names, each once; without any all there are, those of a PLC only where the line has one.
 
-    Raises InputError for one that is unknown.
+    Raises InputError for one that is unknown, and for one that this line has nothing to be hurt by.
     """
-    every = [name for name in CATALOGUE if with_plc or name not in OF_A_PLC]
-    wanted = list(dict.fromkeys(names)) or every
+    wanted = list(dict.fromkeys(names))
     for name in wanted:
         if name not in CATALOGUE:
             raise InputError("no such fault", f"--fault {name}", f"Known: {', '.join(CATALOGUE)}")
-    return wanted
+        if remedy := _lacking(name, line):
+            raise InputError(f"cannot be done to line {line.line}", f"--fault {name}", remedy)
+    return wanted or [name for name in CATALOGUE if name not in OF_A_PLC or not _lacking(name, line)]
+
+
+def _lacking(name: str, line: Line) -> str:
+    """What the line's file would have to hold for this fault; empty where it holds it."""
+    station = name.partition("_")[2]
+    if name in OF_A_PLC and not isinstance(line.decision.gate, PlcGateSection):
+        return "Its gate is not driven by a PLC: decision.gate.kind modbus or opcua"
+    if station == "worker" and not any(worker.is_local for worker in line.inference.workers.values()):
+        return "It names no worker on this host: inference.workers.NAME.host local"
+    if station == "encoder" and not line.counter:
+        return "Nothing reads its belt's count: belt.encoder.source"
+    return ""

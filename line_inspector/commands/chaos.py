@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 
 from line_inspector.chaos.scratch import scratch_folder
-from line_inspector.config import PlcGateSection
 from line_inspector.errors import InputError
 from line_inspector.line_file import read_line_file
 
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 LARGEST_SEED = 2**31 - 1
+LONGEST_MIN = 1440
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 def chaos(
     line_file: Annotated[Path, typer.Argument(help="the line file", metavar="LINE.yaml")],
-    minutes: Annotated[float, typer.Option(help="how long faults are done, at least one", min=0, max=1440)] = 5,
+    minutes: Annotated[float, typer.Option(help="how long faults are done, at least one; a day at most")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document and nothing else")] = False,
     fault: Annotated[list[str] | None, typer.Option(help="only this fault; may be given more than once")] = None,
     seed: Annotated[int | None, typer.Option(help="of the order and of the parts", min=0, max=LARGEST_SEED)] = None,
@@ -34,10 +34,13 @@ def chaos(
     """Runs the line in a scratch folder, with gate and world in simulation, and does one fault after another to it.
 
     Nothing of the real line is touched. Without a model in service a small one is trained first, which takes about a
-    minute. Exit code 0: no part was accepted uninspected or because of a fault, and none is missing from the ledger.
+    minute. Exit code 0: no part was accepted uninspected or because of a fault, none is missing from the ledger, and
+    the line served again after every fault.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     seed = secrets.randbelow(LARGEST_SEED) if seed is None else seed
+    if not 0 < minutes <= LONGEST_MIN:  # nan is not either
+        raise InputError("is no time", f"--minutes {minutes:g}", f"Give more than 0, and {LONGEST_MIN} at most")
     if evidence and evidence.exists():
         raise InputError("is there already", f"--evidence {evidence}", "Name a new folder")
     try:
@@ -45,7 +48,7 @@ def chaos(
         with scratch_folder(given.current_model_path.resolve()) as scratch:
             from line_inspector.chaos.catalogue import chosen  # not before: it brings threads, see scratch.py
 
-            names = chosen(fault or [], with_plc=isinstance(given.decision.gate, PlcGateSection))
+            names = chosen(fault or [], given)
             from line_inspector.commands.chaos_show import (
                 show,
             )  # takes seconds, which a misspelt name need not wait for

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
@@ -23,8 +24,9 @@ from line_inspector.chaos.jump_clock import set_clock_offset
 from line_inspector.chaos.lock_database import LockDatabase
 from line_inspector.chaos.scratch_gate import port_of
 from line_inspector.chaos.scratch_line import scratch_line, stands_in, world_line, write_line
+from line_inspector.chaos.unlike import unlike
 from line_inspector.chaos.victim import Victim
-from line_inspector.config import ModbusCounterSettings
+from line_inspector.config import Line, ModbusCounterSettings
 from line_inspector.encoding import MalformedMessage, Message
 from line_inspector.errors import InputError
 from line_inspector.line_file import parse_line, read_line_file
@@ -33,6 +35,17 @@ from stations import STATIONS
 
 RELIABILITY = Path(__file__).parents[2] / "docs" / "reliability.md"
 CONFIG = Path(__file__).parents[2] / "config"
+
+
+MODBUS = {"kind": "modbus", "host": "192.0.2.1", "window_ms": 60}
+MODBUS_COUNT = {"kind": "modbus", "host": "192.0.2.1", "address": 7, "bits": 16}
+FAR = {"host": "tcp://192.0.2.2:7000", "keys": "keys"}
+
+
+def demo(**changed: Any) -> Line:
+    """The demo's line with other sections."""
+    document = yaml.safe_load((CONFIG / "demo.yaml").read_text()) | changed
+    return parse_line(document, CONFIG / "demo.yaml")
 
 
 def test_every_station_is_killed_and_frozen() -> None:
@@ -60,9 +73,9 @@ def test_the_table_in_the_docs_is_that_of_the_code() -> None:
 
 def test_an_unknown_fault_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InputError, match="kill_decision"):
-        chosen(["kill_decison"])
-    assert chosen(["cut_gate", "cut_gate"]) == ["cut_gate"]
-    assert chosen([]) == list(CATALOGUE)
+        chosen(["kill_decison"], demo())
+    assert chosen(["cut_gate", "cut_gate"], demo()) == ["cut_gate"]
+    assert chosen([], demo(decision={"gate": MODBUS})) == list(CATALOGUE)
 
 
 def test_one_seed_is_one_order_and_no_fault_comes_again_before_all_have_come() -> None:
@@ -169,11 +182,54 @@ def test_a_real_camera_its_clock_and_its_ledger_are_left_out(tmp_path: Path) -> 
     del document["simulation"]
     given = parse_line(document, CONFIG / "demo.yaml")
     line = scratch_line(given, tmp_path / "disk", tmp_path / "cable", seed=1)
+    assert unlike(given) == [
+        "cameras.top.source (video; now simulated)",
+        "cameras.top.trigger (rate; now the simulated conveyor's)",
+        "records.ledger (a SQLite file elsewhere; now a SQLite file)",
+    ]
     assert stands_in(given, "top") and line.simulation and line.simulation.defective_share > 0
     camera = line.cameras["top"]
     assert (camera.source.kind, camera.source.width_px, camera.source.height_px) == ("simulated", 256, 100)
     assert camera.trigger.kind == "line" and camera.channels == 3 and not camera.exact_size
     assert line.ledger_url == f"sqlite:///{tmp_path}/disk/ledger.sqlite"
+
+
+@pytest.mark.parametrize("name", ["kill_worker", "freeze_worker"])
+def test_a_worker_is_hurt_only_where_one_runs_here(name: str) -> None:
+    for workers in ({}, {"far": FAR}):
+        with pytest.raises(InputError, match="no worker on this host"):
+            chosen([name], demo(inference={"workers": workers}))
+    assert chosen([name], demo(inference={"workers": {"far": FAR, "near": {"host": "local"}}})) == [name]
+
+
+def test_the_demos_line_is_run_as_it_is() -> None:
+    assert unlike(demo()) == []
+
+
+def test_what_is_not_as_in_the_line_file_is_told(tmp_path: Path) -> None:
+    belt = {"speed_mm_s": 250, "encoder": {"mm_per_count": 0.1, "source": MODBUS_COUNT}}
+    given = demo(
+        belt=belt,
+        alarms={},  # no sensor at the bin
+        decision={"gate": {"kind": "gpio", "chip": "/dev/gpiochip0", "accept_lines": {"top": 1}, "heartbeat_line": 2}},
+        challenge={"frames": "known"},
+        inference={"workers": {"far": FAR, "near": {"host": "local"}}},
+        records={"ledger": "postgresql+psycopg://user:secret@192.0.2.1/ledger", "archive_max_mb": 9},
+        simulation={"defective_share": 0},
+    )
+    told = unlike(given)
+    assert told == [
+        "decision.gate (gpio; now simulated)",
+        "belt.encoder.source (modbus; now the simulated world's, on loopback)",
+        "simulation.defective_share (0; now some parts are defective)",
+        "challenge (left out)",
+        "inference.workers.far (on another host; left out)",
+        "records.ledger (PostgreSQL; now a SQLite file)",
+        "records.archive_max_mb (left out)",
+    ]
+    line = scratch_line(given, tmp_path, tmp_path / "cable", seed=1)
+    assert list(line.inference.workers) == ["near"] and line.challenge is None and line.records.archive_max_mb is None
+    assert unlike(demo(decision={"gate": MODBUS})) == ["decision.gate (modbus; now a simulated PLC on loopback)"]
 
 
 def test_a_locked_database_takes_nothing(tmp_path: Path) -> None:
@@ -212,9 +268,11 @@ def test_a_plc_stays_one_but_nowhere_outside_this_machine(tmp_path: Path, gate: 
 
 
 def test_what_befalls_a_plc_is_not_for_a_line_without_one(tmp_path: Path) -> None:
-    assert set(CATALOGUE) - set(chosen([], with_plc=False)) == {"pause_plc", "restart_plc", "jump_plc_clock"}
+    assert set(CATALOGUE) - set(chosen([], demo())) == {"pause_plc", "restart_plc", "jump_plc_clock"}
     for name in ("pause_plc", "jump_plc_clock"):
-        assert chosen([name], with_plc=False) == [name]
+        assert chosen([name], demo(decision={"gate": MODBUS})) == [name]
+        with pytest.raises(InputError, match=r"decision\.gate\.kind modbus or opcua"):
+            chosen([name], demo())
         fault = CATALOGUE[name].build(SimpleNamespace(plc_trouble=None, rng=random.Random(1)))
         with pytest.raises(NotPossible, match="decision.gate.kind modbus or opcua"):
             fault.inject()
