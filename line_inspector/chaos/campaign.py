@@ -10,11 +10,12 @@ from line_inspector.chaos.fault import NotPossible
 from line_inspector.chaos.judge import Blow
 from line_inspector.chaos.victim import Victim
 from line_inspector.chaos.witness import Witness
-from line_inspector.config import NS_PER_MS
+from line_inspector.config import NS_PER_MS, NS_PER_S
 from line_inspector.runtime import StopFlag
 
 LONGEST_PAUSE_S = 0.5  # by chance, so that a fault meets the parts at any point of their way
 PATIENCE_S = 30.0
+PATIENCE_PARTS = 10  # besides: on a slow belt, the first one may well be rejected for what it is
 LOOK_EVERY_S = 0.2
 WORKER_READY_S = 10.0  # a worker has loaded torch and model by then, and can take over again
 START_PATIENCE_S = 180.0
@@ -33,7 +34,7 @@ class Campaign:
         self._looked_s = 0.0
 
     def faults(self, names: Sequence[str], minutes: float) -> Iterator[Blow]:
-        """Yields each fault when the line has recovered from it, or has not in PATIENCE_S; at least one.
+        """Yields each fault when the line has recovered from it, or has not when patience is over; at least one.
 
         A fault under way when told to stop is undone, and not yielded.
         """
@@ -55,8 +56,18 @@ class Campaign:
                 return
 
     def wait_for_service(self) -> bool:
-        """Until a part has been accepted; False when told to stop, or after START_PATIENCE_S."""
-        return self._tend_until_serving(0, START_PATIENCE_S)
+        """Until a part has been accepted; False when told to stop, or when that takes too long."""
+        return self._tend_until_serving(0, START_PATIENCE_S + self._parts_s)
+
+    @property
+    def _parts_s(self) -> float:
+        """How long PATIENCE_PARTS take to come, and to reach the gate."""
+        line = self._victim.line
+        assert line.simulation
+        steady_s = PATIENCE_PARTS / line.simulation.rate_hz + max(map(line.travel_ns, line.cameras)) / NS_PER_S
+        if line.simulation.speed_change_s is None:
+            return steady_s
+        return steady_s / line.simulation.least_speed + 4 * line.simulation.speed_change_s  # a slow belt, and stops
 
     def _strike(self, name: str) -> Blow:
         victim, row = self._victim, CATALOGUE[name]
@@ -77,8 +88,8 @@ class Campaign:
         return Blow(name, detail, injected_ns, healed_ns, deaf_from_ns=deaf_from_ns)
 
     def _recover(self, blow: Blow) -> bool | None:
-        """Whether the line served again in PATIENCE_S, all its stations alive; None when told to stop."""
-        recovered = self._tend_until_serving(blow.healed_ns, PATIENCE_S)
+        """Whether the line served again in good time, all its stations alive; None when told to stop."""
+        recovered = self._tend_until_serving(blow.healed_ns, PATIENCE_S + self._parts_s)
         return None if self._stop.is_set else recovered
 
     def _tend_until_serving(self, since_ns: int, patience_s: float) -> bool:

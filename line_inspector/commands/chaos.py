@@ -15,6 +15,7 @@ from line_inspector.line_file import read_line_file
 
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 LARGEST_SEED = 2**31 - 1
+LONGEST_MIN = 1440
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 def chaos(
     line_file: Annotated[Path, typer.Argument(help="the line file", metavar="LINE.yaml")],
-    minutes: Annotated[float, typer.Option(help="how long faults are done, at least one", min=0, max=1440)] = 5,
+    minutes: Annotated[float, typer.Option(help="how long faults are done, at least one; a day at most")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document and nothing else")] = False,
     fault: Annotated[list[str] | None, typer.Option(help="only this fault; may be given more than once")] = None,
     seed: Annotated[int | None, typer.Option(help="of the order and of the parts", min=0, max=LARGEST_SEED)] = None,
@@ -38,6 +39,8 @@ def chaos(
     """
     signal.signal(signal.SIGTERM, _interrupt)
     seed = secrets.randbelow(LARGEST_SEED) if seed is None else seed
+    if not 0 < minutes <= LONGEST_MIN:  # nan is not either
+        raise InputError("is no time", f"--minutes {minutes:g}", f"Give more than 0, and {LONGEST_MIN} at most")
     if evidence and evidence.exists():
         raise InputError("is there already", f"--evidence {evidence}", "Name a new folder")
     try:

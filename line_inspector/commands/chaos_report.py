@@ -37,11 +37,14 @@ class Report:
         """Shows a fault by what is known now."""
         if not self._as_json:
             found = outcome(blow, evidence)
-            style = "" if found.count.faultless else "red"
+            style = "" if found.count.faultless and not _never_served_again([found]) else "red"
             self._console.print(f"{_padded(_cells(found))}  {found.detail}", style=style, soft_wrap=True)
 
     def close(self, blows: list[Blow], evidence: Evidence, *, interrupted: bool) -> bool:
-        """Shows everything by what is known now that the line has stopped; whether it kept its promise."""
+        """Shows everything by what is known now that the line has stopped.
+
+        Returns whether it kept its promise, and served again after every fault.
+        """
         outcomes = [outcome(blow, evidence) for blow in blows]
         count = total(blows, evidence)
         minutes = (blows[-1].until_ns - blows[0].injected_ns) / NS_PER_MS / 60_000
@@ -79,6 +82,7 @@ class Report:
             f" {self._model}.",
             f"Accepted uninspected: {count.uninspected_accepted} (must be 0). Defective and accepted because of a"
             f" fault: {count.defective_accepted} (must be 0). Ledger gaps: {count.ledger_gaps} (must be 0).",
+            f"Never served again: {_never_served_again(outcomes)} (must be 0).",
             f"Safe again after {worst_ms:.0f} ms at worst (a part must be decided within {self._deadline_ms:.0f} ms);"
             f" in full service after {_or_dash(service)} ms in the median.",
             f"Not in full service again: after {_never_served_again(outcomes)} of them (must be 0).",
@@ -99,6 +103,8 @@ def _never_served_again(outcomes: list[Outcome]) -> int:
 
 def _surprises(outcomes: list[Outcome]) -> Iterator[str]:
     for found in outcomes:
+        if found.service_after_ms is None:
+            yield f"{found.name} ({found.detail}): the line never served again."
         if found.restarts > found.name.startswith("kill_"):
             yield f"{found.name} ({found.detail}): {found.restarts} processes had to be started again."
 

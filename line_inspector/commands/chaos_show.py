@@ -11,6 +11,7 @@ from line_inspector.chaos.scratch import Scratch
 from line_inspector.chaos.scratch_line import ledger_file, scratch_line, stands_in
 from line_inspector.chaos.stage import stage, start
 from line_inspector.chaos.stand_in_model import train_stand_in
+from line_inspector.chaos.unlike import unlike
 from line_inspector.chaos.witness import Witness
 from line_inspector.commands.chaos_report import Report
 from line_inspector.commands.config_startable import require_startable
@@ -33,6 +34,8 @@ def show(
     """
     line = scratch_line(given, scratch.disk, scratch.cable, seed)
     require_startable(line)
+    if others := unlike(given):
+        _say(f"Not as in the line file: {', '.join(others)}.")
     report = Report(line, seed, _put_model_into_service(given, line, scratch), as_json)
     logging.getLogger().addHandler(logging.FileHandler(scratch.log))  # that stations are started again is no news here
     with stop_signals() as stop:

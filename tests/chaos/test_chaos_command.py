@@ -29,6 +29,20 @@ open_part.unanswered = lambda worker_down: Finding(Reason.GOOD)
 """
 
 
+# A line that does not recover: whoever decides after the first one rejects all. Every process of the line imports this.
+LAME = """
+import os, sys
+from pathlib import Path
+if "stations.decision" in sys.orig_argv:
+    starts = Path(os.environ["DECISION_STARTS"])
+    if starts.exists():
+        import line_inspector.decision.policy as policy
+        from line_inspector.part_record import Reason
+        policy.judge = lambda *_, **__: policy.Finding(Reason.NO_VERDICT)
+    starts.touch()
+"""
+
+
 @pytest.fixture(scope="module")
 def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The model that the command trains for a line without one."""
@@ -56,12 +70,20 @@ def change(line_file: Path, **changed: Any) -> None:
     [
         (("--fault", "kill_decison"), "--fault kill_decison: no such fault. Known: kill_decision"),
         (("--evidence", "/tmp"), "is there already"),
+        (("--minutes", "0"), "--minutes 0: is no time. Give more than 0, and 1440 at most"),
+        (("--minutes", "-1"), "--minutes -1: is no time"),
+        (("--minutes", "1441"), "--minutes 1441: is no time"),
+        (("--minutes", "nan"), "--minutes nan: is no time"),
+        (("--minutes", "inf"), "--minutes inf: is no time"),
+        (("--fault", "pause_plc"), "--fault pause_plc: cannot be done to line demo-"),
+        (("--fault", "cut_gate", "--fault", "kill_worker"), "It names no worker on this host: inference.workers"),
+        (("--fault", "freeze_encoder"), "Nothing reads its belt's count: belt.encoder.source"),
     ],
 )
 def test_bad_input_is_one_line(line_file: Path, options: tuple[str, ...], message: str) -> None:
     done = chaos(line_file, *options)
     assert (done.returncode, done.stdout) == (2, "")
-    assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1, "nothing trained, nothing started"
 
 
 def test_no_line_file_and_a_misspelt_key(line_file: Path) -> None:
@@ -72,8 +94,11 @@ def test_no_line_file_and_a_misspelt_key(line_file: Path) -> None:
 
 
 def test_a_signal_before_the_line_runs(line_file: Path) -> None:
+    change(line_file, records={"ledger": "postgresql+psycopg://user:secret@192.0.2.1/ledger"})
     done = interrupted(line_file, signal.SIGTERM, "Training")
     assert done.returncode == 130
+    assert "Not as in the line file: records.ledger (PostgreSQL; now a SQLite file).\n" in done.stderr
+    assert "secret" not in done.stderr
     assert done.stderr.strip().splitlines()[-1] == "Stopped before the first fault."
     assert "Traceback" not in done.stderr
 
@@ -109,11 +134,24 @@ def test_a_line_that_accepts_what_it_never_saw_is_found_out(
     (tmp_path / "unsafe").mkdir()
     (tmp_path / "unsafe" / "sitecustomize.py").write_text(UNSAFE)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'unsafe'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    done = chaos(served_line, "--json", "--minutes", "0", "--seed", "1", "--fault", "freeze_inference")
+    done = chaos(served_line, "--json", "--minutes", "0.001", "--seed", "1", "--fault", "freeze_inference")
     assert done.returncode == 1, done.stderr
     told = json.loads(done.stdout)
     (found,) = told["faults"]
     assert found["name"] == "freeze_inference" and found["uninspected_accepted"] > 0 and found["safe_after_ms"] > 0
+
+
+@pytest.mark.slow
+def test_a_line_that_never_serves_again_is_found_out(
+    served_line: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lame").mkdir()
+    (tmp_path / "lame" / "sitecustomize.py").write_text(LAME)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'lame'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setenv("DECISION_STARTS", str(tmp_path / "starts"))
+    done = chaos(served_line, "--minutes", "0.001", "--seed", "1", "--fault", "kill_decision")
+    assert done.returncode == 1, done.stderr
+    assert "Accepted uninspected: 0 (must be 0)" in done.stdout and "Never served again: 1 (must be 0)" in done.stdout
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
@@ -23,6 +24,7 @@ from line_inspector.chaos.jump_clock import set_clock_offset
 from line_inspector.chaos.lock_database import LockDatabase
 from line_inspector.chaos.scratch_gate import port_of
 from line_inspector.chaos.scratch_line import scratch_line, stands_in, world_line, write_line
+from line_inspector.chaos.unlike import unlike
 from line_inspector.chaos.victim import Victim
 from line_inspector.config import Line, ModbusCounterSettings
 from line_inspector.encoding import MalformedMessage, Message
@@ -175,11 +177,54 @@ def test_a_real_camera_its_clock_and_its_ledger_are_left_out(tmp_path: Path) -> 
     del document["simulation"]
     given = parse_line(document, CONFIG / "demo.yaml")
     line = scratch_line(given, tmp_path / "disk", tmp_path / "cable", seed=1)
+    assert unlike(given) == [
+        "cameras.top.source (video; now simulated)",
+        "cameras.top.trigger (rate; now the simulated conveyor's)",
+        "records.ledger (a SQLite file elsewhere; now a SQLite file)",
+    ]
     assert stands_in(given, "top") and line.simulation and line.simulation.defective_share > 0
     camera = line.cameras["top"]
     assert (camera.source.kind, camera.source.width_px, camera.source.height_px) == ("simulated", 256, 100)
     assert camera.trigger.kind == "line" and camera.channels == 3 and not camera.exact_size
     assert line.ledger_url == f"sqlite:///{tmp_path}/disk/ledger.sqlite"
+
+
+@pytest.mark.parametrize("name", ["kill_worker", "freeze_worker"])
+def test_a_worker_is_hurt_only_where_one_runs_here(name: str) -> None:
+    for workers in ({}, {"far": FAR}):
+        with pytest.raises(InputError, match="no worker on this host"):
+            chosen([name], demo(inference={"workers": workers}))
+    assert chosen([name], demo(inference={"workers": {"far": FAR, "near": {"host": "local"}}})) == [name]
+
+
+def test_the_demos_line_is_run_as_it_is() -> None:
+    assert unlike(demo()) == []
+
+
+def test_what_is_not_as_in_the_line_file_is_told(tmp_path: Path) -> None:
+    belt = {"speed_mm_s": 250, "encoder": {"mm_per_count": 0.1, "source": MODBUS_COUNT}}
+    given = demo(
+        belt=belt,
+        alarms={},  # no sensor at the bin
+        decision={"gate": {"kind": "gpio", "chip": "/dev/gpiochip0", "accept_lines": {"top": 1}, "heartbeat_line": 2}},
+        challenge={"frames": "known"},
+        inference={"workers": {"far": FAR, "near": {"host": "local"}}},
+        records={"ledger": "postgresql+psycopg://user:secret@192.0.2.1/ledger", "archive_max_mb": 9},
+        simulation={"defective_share": 0},
+    )
+    told = unlike(given)
+    assert told == [
+        "decision.gate (gpio; now simulated)",
+        "belt.encoder.source (modbus; now the simulated world's, on loopback)",
+        "simulation.defective_share (0; now some parts are defective)",
+        "challenge (left out)",
+        "inference.workers.far (on another host; left out)",
+        "records.ledger (PostgreSQL; now a SQLite file)",
+        "records.archive_max_mb (left out)",
+    ]
+    line = scratch_line(given, tmp_path, tmp_path / "cable", seed=1)
+    assert list(line.inference.workers) == ["near"] and line.challenge is None and line.records.archive_max_mb is None
+    assert unlike(demo(decision={"gate": MODBUS})) == ["decision.gate (modbus; now a simulated PLC on loopback)"]
 
 
 def test_a_locked_database_takes_nothing(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from line_inspector.config import Line
 from line_inspector.line_file import read_line_file
+from line_inspector.ring import remove_orphans
 
 PLAYER = Path(__file__).with_name("player.py")
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -130,6 +131,7 @@ def play() -> Iterator[Callable[[Path], Player]]:
     yield start
     for player in players:
         player.kill()
+    remove_orphans(f"t{os.getpid()}", ())  # a killed writer leaves its rings
 
 
 @pytest.fixture
