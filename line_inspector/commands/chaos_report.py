@@ -85,7 +85,6 @@ class Report:
             f"Never served again: {_never_served_again(outcomes)} (must be 0).",
             f"Safe again after {worst_ms:.0f} ms at worst (a part must be decided within {self._deadline_ms:.0f} ms);"
             f" in full service after {_or_dash(service)} ms in the median.",
-            f"Not in full service again: after {_never_served_again(outcomes)} of them (must be 0).",
             f"Defective parts that the model let pass, fault or no fault: {count.missed_by_model}.",
             *_surprises(outcomes),
             *(f"Not done: {name}: {why}." for name, why in self.not_possible.items()),

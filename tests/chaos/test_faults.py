@@ -37,10 +37,15 @@ RELIABILITY = Path(__file__).parents[2] / "docs" / "reliability.md"
 CONFIG = Path(__file__).parents[2] / "config"
 
 
-def demo_line(gate: dict[str, object] | None = None) -> Line:
-    """The demo's line, with this gate."""
-    document = yaml.safe_load((CONFIG / "demo.yaml").read_text())
-    return parse_line(document | ({"decision": {"gate": gate}} if gate else {}), CONFIG / "demo.yaml")
+MODBUS = {"kind": "modbus", "host": "192.0.2.1", "window_ms": 60}
+MODBUS_COUNT = {"kind": "modbus", "host": "192.0.2.1", "address": 7, "bits": 16}
+FAR = {"host": "tcp://192.0.2.2:7000", "keys": "keys"}
+
+
+def demo(**changed: Any) -> Line:
+    """The demo's line with other sections."""
+    document = yaml.safe_load((CONFIG / "demo.yaml").read_text()) | changed
+    return parse_line(document, CONFIG / "demo.yaml")
 
 
 def test_every_station_is_killed_and_frozen() -> None:
@@ -68,9 +73,9 @@ def test_the_table_in_the_docs_is_that_of_the_code() -> None:
 
 def test_an_unknown_fault_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InputError, match="kill_decision"):
-        chosen(["kill_decison"], demo_line())
-    assert chosen(["cut_gate", "cut_gate"], demo_line()) == ["cut_gate"]
-    assert chosen([], demo_line({"kind": "modbus", "host": "192.0.2.1", "window_ms": 60})) == list(CATALOGUE)
+        chosen(["kill_decison"], demo())
+    assert chosen(["cut_gate", "cut_gate"], demo()) == ["cut_gate"]
+    assert chosen([], demo(decision={"gate": MODBUS})) == list(CATALOGUE)
 
 
 def test_one_seed_is_one_order_and_no_fault_comes_again_before_all_have_come() -> None:
@@ -263,7 +268,7 @@ def test_a_plc_stays_one_but_nowhere_outside_this_machine(tmp_path: Path, gate: 
 
 
 def test_what_befalls_a_plc_is_not_for_a_line_without_one() -> None:
-    assert set(CATALOGUE) - set(chosen([], demo_line())) == {"pause_plc", "restart_plc", "jump_plc_clock"}
+    assert set(CATALOGUE) - set(chosen([], demo())) == {"pause_plc", "restart_plc", "jump_plc_clock"}
     for name in ("pause_plc", "jump_plc_clock"):
         fault = CATALOGUE[name].build(SimpleNamespace(plc_trouble=None, rng=random.Random(1)))
         with pytest.raises(NotPossible, match="decision.gate.kind modbus or opcua"):
@@ -274,4 +279,4 @@ def test_what_befalls_a_plc_is_not_for_a_line_without_one() -> None:
 @pytest.mark.parametrize("name", ["pause_plc", "restart_plc", "kill_worker", "freeze_worker", "kill_encoder"])
 def test_a_fault_that_was_asked_for_is_refused_by_the_file_alone(name: str) -> None:
     with pytest.raises(InputError, match=f"--fault {name}: cannot be done to line"):
-        chosen([name], demo_line())
+        chosen([name], demo())

@@ -274,4 +274,4 @@ def test_a_line_that_never_serves_again_has_not_kept_its_promise(
     parts = [*belt(8_000, 8_500), *(belt(10_500, 15_000) if accepts_again else [])]
     report = Report(read_line_file(DEMO), seed=1, model="m", as_json=False)
     assert report.close([BLOW], evidence(parts, map(row, parts)), interrupted=bool(interrupted)) == bool(kept)
-    assert f"Not in full service again: after {1 - accepts_again} of them" in capsys.readouterr().out
+    assert f"Never served again: {1 - accepts_again} (must be 0)" in capsys.readouterr().out
