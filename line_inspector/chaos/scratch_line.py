@@ -14,6 +14,7 @@ from line_inspector.simulation.scenes import subjects
 
 LEDGER = "ledger.sqlite"
 ARCHIVE_MIN_FREE_MB = 64  # of the small disk
+OF_A_LARGE_DISK = ("archive_max_mb", "archive_keep_free_mb")
 STAND_IN_PX = 256
 LEAST_SIDE_PX = 64  # of a simulated camera
 
@@ -32,8 +33,8 @@ def scratch_line(given: Line, data_dir: Path, cable: Path, seed: int) -> Line:
     if given.counter:
         document["belt"]["encoder"]["source"] |= scratch_counter(given.counter)
     document["records"] |= {"ledger": LEDGER, "archive_min_free_mb": ARCHIVE_MIN_FREE_MB}
-    for of_a_large_disk in ("archive_keep_free_mb", "archive_max_mb"):
-        document["records"].pop(of_a_large_disk, None)
+    for key in OF_A_LARGE_DISK:
+        document["records"].pop(key, None)
     document["overlay"] |= {"host": "127.0.0.1", "port": 0}
     document["simulation"] = simulation.model_dump(mode="json", exclude_none=True) | {
         "seed": seed,

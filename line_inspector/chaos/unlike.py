@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 
-from line_inspector.chaos.scratch_line import ARCHIVE_MIN_FREE_MB, stands_in
-from line_inspector.config import Line, SimulatedGateSettings
-
-OF_A_LARGE_DISK = ("archive_max_mb", "archive_keep_free_mb")
+from line_inspector.chaos.scratch_line import ARCHIVE_MIN_FREE_MB, OF_A_LARGE_DISK, stands_in
+from line_inspector.config import Line, PlcGateSection, SimulatedGateSettings
 
 
 def unlike(given: Line) -> list[str]:
@@ -26,11 +24,11 @@ def _cameras(given: Line) -> Iterator[str]:
 
 
 def _gate_and_belt(given: Line) -> Iterator[str]:
-    kind = given.decision.gate.kind
-    if kind in ("modbus", "opcua"):
-        yield f"decision.gate ({kind}; now a simulated PLC on loopback)"
-    elif not isinstance(given.decision.gate, SimulatedGateSettings):
-        yield f"decision.gate ({kind}; now simulated)"
+    gate = given.decision.gate
+    if isinstance(gate, PlcGateSection):
+        yield f"decision.gate ({gate.kind}; now a simulated PLC on loopback)"
+    elif not isinstance(gate, SimulatedGateSettings):
+        yield f"decision.gate ({gate.kind}; now simulated)"
     if given.counter:
         yield f"belt.encoder.source ({given.counter.kind}; now the simulated world's, on loopback)"
     if given.simulation and not given.simulation.defective_share:

@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,19 @@ def served_line(line_file: Path, stand_in: Path) -> Iterator[Path]:
     yield line_file
     assert files_below(line.data_dir) == before
     shutil.rmtree(line.data_dir.parent)
+
+
+@pytest.fixture
+def imported_by_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Has every process of the line run this code when it starts."""
+
+    def write(code: str) -> None:
+        folder = tmp_path / "imported"
+        folder.mkdir()
+        (folder / "sitecustomize.py").write_text(code)
+        monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+
+    return write
 
 
 def change(line_file: Path, **changed: Any) -> None:
@@ -129,11 +142,9 @@ def test_a_line_behind_a_plc_keeps_its_promise_when_the_plc_does_not(served_line
 
 @pytest.mark.slow
 def test_a_line_that_accepts_what_it_never_saw_is_found_out(
-    served_line: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served_line: Path, imported_by_all: Callable[[str], None]
 ) -> None:
-    (tmp_path / "unsafe").mkdir()
-    (tmp_path / "unsafe" / "sitecustomize.py").write_text(UNSAFE)
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'unsafe'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    imported_by_all(UNSAFE)
     done = chaos(served_line, "--json", "--minutes", "0.001", "--seed", "1", "--fault", "freeze_inference")
     assert done.returncode == 1, done.stderr
     told = json.loads(done.stdout)
@@ -143,11 +154,9 @@ def test_a_line_that_accepts_what_it_never_saw_is_found_out(
 
 @pytest.mark.slow
 def test_a_line_that_never_serves_again_is_found_out(
-    served_line: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served_line: Path, imported_by_all: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "lame").mkdir()
-    (tmp_path / "lame" / "sitecustomize.py").write_text(LAME)
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'lame'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    imported_by_all(LAME)
     monkeypatch.setenv("DECISION_STARTS", str(tmp_path / "starts"))
     done = chaos(served_line, "--minutes", "0.001", "--seed", "1", "--fault", "kill_decision")
     assert done.returncode == 1, done.stderr
