@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from line_inspector.part_record import PartRecord, Reason
+from line_inspector.records.ledger import LedgerWriter
 from line_inspector.records.ledger_row import ArchivedImage
 
 MakeRecord = Callable[..., PartRecord]
@@ -99,3 +100,27 @@ def eventually() -> Callable[[Callable[[], bool]], None]:
             time.sleep(0.01)
 
     return wait
+
+
+@pytest.fixture
+def line_file(tmp_path):
+    path = tmp_path / "line.yaml"
+    path.write_text(
+        "line: press\nrecipe: disc\ndata_dir: data\nbelt: {speed_mm_s: 250}\n"
+        "cameras: {top: {source: {kind: simulated}, trigger: {kind: line}, to_gate_mm: 300}}\n"
+    )
+    return path
+
+
+@pytest.fixture
+def running_line(tmp_path, make_record, eventually):
+    """A ledger with four parts, its writer still open, as while the line runs."""
+    writer = LedgerWriter(f"sqlite:///{tmp_path / 'data' / 'ledger.sqlite'}")
+    now_ns = time.time_ns()
+    writer.submit(make_record("old", trigger_wall_ns=now_ns - 86_400 * 10**9))
+    writer.submit(make_record("a", trigger_wall_ns=now_ns))
+    for i, reason in enumerate((Reason.ANOMALY, Reason.CAMERA_DOWN)):
+        writer.submit(make_record(f"r{i}", trigger_wall_ns=now_ns, accepted=False, reason=reason))
+    eventually(lambda: writer.pending == 0)
+    yield
+    writer.close(10)

@@ -4,54 +4,15 @@ import csv
 import json
 import re
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 from datetime import datetime, timedelta
 
 import pytest
+from ledger_run import run
 
 from line_inspector.images import read_image
-from line_inspector.part_record import Reason
-from line_inspector.records.database import WritingDatabase
 from line_inspector.records.ledger import LedgerWriter
-from line_inspector.records.retention import Limits, Sweeper
-
-RUN = "import sys; from line_inspector.commands import main; sys.argv[0] = 'line-inspector'; main()"
-
-
-def run_any(*arguments):
-    command = [sys.executable, "-c", RUN, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def run(*arguments):
-    return run_any("ledger", *arguments)
-
-
-@pytest.fixture
-def line_file(tmp_path):
-    path = tmp_path / "line.yaml"
-    path.write_text(
-        "line: press\nrecipe: disc\ndata_dir: data\nbelt: {speed_mm_s: 250}\n"
-        "cameras: {top: {source: {kind: simulated}, trigger: {kind: line}, to_gate_mm: 300}}\n"
-    )
-    return path
-
-
-@pytest.fixture
-def running_line(tmp_path, make_record, eventually):
-    """A ledger with four parts, its writer still open, as while the line runs."""
-    writer = LedgerWriter(f"sqlite:///{tmp_path / 'data' / 'ledger.sqlite'}")
-    now_ns = time.time_ns()
-    writer.submit(make_record("old", trigger_wall_ns=now_ns - 86_400 * 10**9))
-    writer.submit(make_record("a", trigger_wall_ns=now_ns))
-    for i, reason in enumerate((Reason.ANOMALY, Reason.CAMERA_DOWN)):
-        writer.submit(make_record(f"r{i}", trigger_wall_ns=now_ns, accepted=False, reason=reason))
-    eventually(lambda: writer.pending == 0)
-    yield
-    writer.close(10)
 
 
 def test_json_while_the_line_runs(line_file, running_line):
@@ -140,49 +101,6 @@ def test_a_shift_as_table_chart_and_equation(line_file, running_line, tmp_path):
     assert json.loads(run("report", line_file, "--shift", "all", "--day", yesterday, "--json").stdout)["triggers"] == 1
 
 
-OVERWRITTEN = [
-    ("line.yaml", "is the line file"),
-    ("data/ledger.sqlite", "lies in data_dir"),
-    ("data/new.png", "lies in data_dir"),
-    ("link", "lies in data_dir"),
-    ("data/../notes.txt", "is there already, and is no such report"),
-]
-
-
-@pytest.mark.parametrize("option", ["--csv", "--png"])
-@pytest.mark.parametrize(("target", "words"), OVERWRITTEN)
-def test_a_report_overwrites_nothing_of_the_line_and_no_other_kind_of_file(
-    line_file, running_line, tmp_path, option, target, words
-):
-    (tmp_path / "link").symlink_to(tmp_path / "data" / "ledger.sqlite-wal")
-    (tmp_path / "notes.txt").write_text("of the shift")
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    result = run("report", line_file, option, tmp_path / target)
-    assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr.startswith(f"error: {option} {tmp_path / target}: {words}")
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
-
-
-def test_a_ledger_outside_of_data_dir_is_not_overwritten_either(line_file, tmp_path):
-    ledger = tmp_path / "elsewhere.sqlite"
-    line_file.write_text(f"{line_file.read_text()}records: {{ledger: 'sqlite:///{ledger}'}}\n")
-    LedgerWriter(f"sqlite:///{ledger}").close(10)
-    for target in (ledger, f"{ledger}-wal"):
-        result = run("report", line_file, "--png", target)
-        assert (result.returncode, result.stderr.count("\n")) == (2, 1)
-        assert "is a file of the ledger" in result.stderr
-    assert run("verify", line_file).returncode == 0
-
-
-def test_a_report_goes_over_the_one_before_but_not_both_into_one_file(line_file, running_line, tmp_path):
-    arguments = ("report", line_file, "--csv", tmp_path / "s.csv", "--png", tmp_path / "s.png")
-    assert [run(*arguments).returncode for _ in range(2)] == [0, 0]
-    for option, other in (("--csv", "s.png"), ("--png", "s.csv")):
-        assert "is no such report" in run("report", line_file, option, tmp_path / other).stderr
-    result = run("report", line_file, "--csv", tmp_path / "both", "--png", tmp_path / "both")
-    assert (result.returncode, "is the file of --csv, too" in result.stderr) == (2, True)
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -220,108 +138,6 @@ def test_verify_names_the_row_that_somebody_changed(line_file, running_line, tmp
     assert json.loads(result.stdout)["intact"] is False
 
 
-def test_a_part_as_text_and_as_json(line_file, tmp_path, make_record, make_image):
-    writer = LedgerWriter(f"sqlite:///{tmp_path / 'data' / 'ledger.sqlite'}")
-    writer.submit(make_record("top-1-000001", accepted=False, reason=Reason.ANOMALY, score=0.75))
-    writer.submit_image(make_image("top-1-000001", "2026-03-01/top.png", heat_path="2026-03-01/top.heat.png"))
-    writer.submit(make_record("blind", accepted=False, reason=Reason.NO_FRAME, captured_ns=None, score=None))
-    assert writer.close(10)
-    day = tmp_path / "data" / "archive" / "2026-03-01"
-    day.mkdir(parents=True)
-    for name in ("top.png", "top.heat.png"):
-        (day / name).write_bytes(b"picture")
-    found = json.loads(run_any("part", "top-1-000001", line_file, "--json").stdout)
-    assert found["ms_since_trigger"] == {
-        "captured": 4.0, "inference_start": 10.0, "inference_end": 50.0, "verdict": 52.0, "decided": 53.0,
-        "deadline": 900.0, "gate": 1000.0,
-    }  # fmt: skip
-    told = {key: found[key] for key in ("gate", "reason", "model", "threshold", "score", "fingerprint", "ledger_row")}
-    assert told == {
-        "gate": "reject", "reason": "anomaly", "model": "v1", "threshold": 0.5, "score": 0.75,
-        "fingerprint": "deadbeef", "ledger_row": 1,
-    }  # fmt: skip
-    assert (found["image"], found["heat"], found["missing"]) == (str(day / "top.png"), str(day / "top.heat.png"), None)
-    (day / "top.png").unlink()
-    found = json.loads(run_any("part", "top-1-000001", line_file, "--json").stdout)
-    assert (found["image"], found["missing"]) == (None, [str(day / "top.png")])
-    assert f"missing:\n  {day / 'top.png'}\n" in run_any("part", "top-1-000001", line_file).stdout
-    words = [line.split() for line in run_any("part", "blind", line_file).stdout.splitlines()]
-    for row in (["reason", "no_frame"], ["captured", "-"], ["deadline", "900.0"], ["image", "-"], ["score", "-"]):
-        assert row in words
-
-
-def test_a_retired_image_is_told_of_as_such(line_file, tmp_path, make_record, make_image):
-    url = f"sqlite:///{tmp_path / 'data' / 'ledger.sqlite'}"
-    writer = LedgerWriter(url)
-    writer.submit(make_record("p"))
-    writer.submit_image(make_image("p", "p.png"))
-    assert writer.close(10)
-    assert Sweeper(tmp_path / "data" / "archive", WritingDatabase(url), Limits(accepts_ns=1)).sweep(time.time_ns())
-    assert json.loads(run_any("part", "p", line_file, "--json").stdout)["retired"]["why"] == "age"
-
-
-def test_an_unknown_part_is_one_line_and_exit_code_1(line_file, running_line):
-    result = run_any("part", "nobody", line_file)
-    assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == "the ledger of line press knows no part 'nobody'\n"
-
-
-@pytest.mark.parametrize(
-    "values",
-    ["reason = 'banana'", "trigger_wall_ns = 'hello'", "score = x'00ff'", "views = x'ff'", "hash = x'ff'"],
-)
-def test_a_row_with_a_value_of_another_kind_is_one_clear_line(line_file, running_line, tmp_path, values):
-    with closing(sqlite3.connect(tmp_path / "data" / "ledger.sqlite")) as connection, connection:
-        connection.execute(f"UPDATE parts SET {values} WHERE part_id = 'r0'")
-    commands = [("part", "r0", line_file), ("part", "r0", line_file, "--json"), ("ledger", "report", line_file)]
-    for command in commands[:2] if "hash" in values else commands:
-        result = run_any(*command)
-        assert (result.returncode, result.stdout) == (2, "")
-        assert re.fullmatch(r"error: ledger, part r0: .*line-inspector ledger verify LINE.yaml\n", result.stderr)
-    assert "(part_id r0) is not as it was written" in run("verify", line_file).stdout
-
-
-@pytest.mark.parametrize("period", [[], ["--from", "2026-03-01T05:00:00"], ["--to", "2026-03-01T07:00:00"]])
-def test_a_row_taken_out_is_in_the_headline_of_every_kind_of_report(line_file, tmp_path, make_record, period):
-    begin_ns = int(datetime.fromisoformat("2026-03-01T06:00:00").timestamp() * 1e9)
-    writer = LedgerWriter(f"sqlite:///{tmp_path / 'data' / 'ledger.sqlite'}")
-    for i in range(6):
-        writer.submit(make_record(f"top-1-{i}", trigger_wall_ns=begin_ns + i * 10**9))
-    assert writer.close(10)
-    assert run("report", line_file, *period).returncode == 0
-    with closing(sqlite3.connect(tmp_path / "data" / "ledger.sqlite")) as connection, connection:
-        connection.execute("DELETE FROM parts WHERE part_id = 'top-1-3'")
-    headline = "does NOT add up: 5 triggers = 5 accepted + 0 rejected; rows taken out of the ledger: 1"
-    result = run("report", line_file, *period, "--csv", tmp_path / "s.csv", "--png", tmp_path / "s.png")
-    assert (result.returncode, f"\n{headline}\n" in result.stdout) == (1, True)
-    assert (tmp_path / "s.csv").read_text().splitlines()[-1] == headline
-    colours = {tuple(pixel) for pixel in read_image(tmp_path / "s.png")[50:90, :600].reshape(-1, 3)[:, ::-1].tolist()}
-    assert (0xC2, 0x28, 0x1D) in colours
-    result = run("report", line_file, *period, "--json")
-    found = json.loads(result.stdout)
-    assert (result.returncode, found["adds_up"], found["headline"]) == (1, False, headline)
-    assert (found["missing_rows"], found["balanced"]) == (1, True)
-
-
-def test_what_lies_outside_of_a_reports_time_is_not_missing(line_file, tmp_path, make_record):
-    """The clock was set while the line ran: the third part lies a day before its neighbours."""
-    begin_ns = int(datetime.fromisoformat("2026-03-01T06:00:00").timestamp() * 1e9)
-    writer = LedgerWriter(f"sqlite:///{tmp_path / 'data' / 'ledger.sqlite'}")
-    for i, second in enumerate((0, 1, -86_400, 3, 7_200, 7_201)):
-        writer.submit(make_record(f"top-1-{i}", trigger_wall_ns=begin_ns + second * 10**9))
-    assert writer.close(10)
-
-    def told(begin, end):
-        result = run("report", line_file, "--json", "--from", f"2026-03-01T{begin}", "--to", f"2026-03-01T{end}")
-        return result.returncode, json.loads(result.stdout)["missing_rows"]
-
-    assert told("05:00:00", "07:00:00") == told("07:00:00", "07:30:00") == told("20:00:00", "21:00:00") == (0, 0)
-    with closing(sqlite3.connect(tmp_path / "data" / "ledger.sqlite")) as connection, connection:
-        connection.execute("DELETE FROM parts WHERE part_id = 'top-1-4'")
-    assert told("07:30:00", "08:30:00") == told("07:00:00", "07:30:00") == (1, 1), "it lay on the border"
-    assert told("20:00:00", "21:00:00") == (0, 0)
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -333,10 +149,3 @@ def test_what_cannot_be_meant_is_one_line(line_file, running_line, arguments, wo
     result = run(*(line_file if word == "LINE" else word for word in arguments))
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
     assert words in result.stderr
-
-
-def test_keys_need_a_folder_with_a_name(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    result = run_any("keys", "new", "")
-    assert (result.returncode, result.stderr) == (2, "error: DIR: is empty. Name the folder to write to\n")
-    assert list(tmp_path.iterdir()) == []

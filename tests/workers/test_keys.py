@@ -233,3 +233,10 @@ def test_config_check_asks_for_the_key_files_of_the_lines_host(tmp_path: Path) -
     (tmp_path / "keys" / "far.key_secret").unlink()
     (tmp_path / "keys" / "line.key").unlink()
     require_startable(line)
+
+
+def test_keys_need_a_folder_with_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="DIR: is empty"):
+        new("")
+    assert list(tmp_path.iterdir()) == []
