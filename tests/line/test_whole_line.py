@@ -63,31 +63,18 @@ def test_overload_rejects_what_it_cannot_inspect(line_under_test: LineUnderTest)
     assert reasons & {"skipped_late", "no_verdict", "late_trigger", "overrun"}, "150 parts/s overload two cores"
 
 
-@pytest.mark.parametrize("station", STATIONS)
-def test_kill(line_under_test: LineUnderTest, station: str) -> None:
-    line = line_under_test
-    line.start()
-    line.start_world("--seconds", "9")
-    time.sleep(3)
-    hurt_ns = line.kill(station)
-    line.finish_world()
-    assert_nothing_slipped_through(line)
-    assert _service_after_s(line, hurt_ns) < 5
-    line.wait_for(station, timeout_s=10)
-
-
-@pytest.mark.slow
-def test_each_process_killed_ten_times(line_under_test: LineUnderTest) -> None:
+@pytest.mark.parametrize("times", [1, pytest.param(10, marks=pytest.mark.slow)])
+def test_every_process_killed(line_under_test: LineUnderTest, times: int) -> None:
     line = line_under_test
     line.start()
     line.start_world()
+    time.sleep(2)
     blows = []
-    for _ in range(10):
-        for station in STATIONS:
-            time.sleep(0.3)
-            blows.append((station, line.kill(station)))
-            time.sleep(5)
-            line.wait_for(station, timeout_s=5)
+    for station in STATIONS * times:
+        time.sleep(0.3)
+        blows.append((station, line.kill(station)))
+        time.sleep(5)
+        line.wait_for(station, timeout_s=5)
     line.stop_world()
     assert_nothing_slipped_through(line)
     for station, hurt_ns in blows:
