@@ -49,9 +49,11 @@ class Campaign:
                 self.not_possible.setdefault(name, str(e))
                 continue
             self.not_possible.pop(name, None)
-            if self._recover(blow) is None:
+            recovered = self._recover(blow)
+            if recovered is None:
                 return
-            yield replace(blow, until_ns=time.monotonic_ns(), restarts=self._restarts() - restarts)
+            restarted = self._restarts() - restarts
+            yield replace(blow, until_ns=time.monotonic_ns(), restarts=restarted, recovered=recovered)
             if time.monotonic() > end_s:
                 return
 

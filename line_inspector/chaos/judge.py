@@ -24,7 +24,8 @@ class Blow:
     The fault answers for every part that passed the gate from `injected_ns` until `until_ns`, when the next one began.
     `healed_ns` is when it was undone; for a blow that only the line recovers from, when it had been dealt. From
     `deaf_from_ns` until then the gate could hear nothing; None where it could. `restarts` is how many processes were
-    started again before `until_ns`.
+    started again before `until_ns`; `recovered`, whether within the test's patience a part was accepted and every
+    station gave a sign of life.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Blow:
     until_ns: int = END_NS
     deaf_from_ns: int | None = None
     restarts: int = 0
+    recovered: bool = True
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class Outcome:
     detail: str
     lasted_ms: float
     restarts: int
+    recovered: bool
     parts_in_flight: int
     count: Count
     safe_after_ms: float
@@ -97,6 +100,7 @@ def outcome(blow: Blow, evidence: Evidence) -> Outcome:
         detail=blow.detail,
         lasted_ms=(blow.healed_ns - blow.injected_ns) / NS_PER_MS,
         restarts=blow.restarts,
+        recovered=blow.recovered,
         parts_in_flight=sum(part.trigger_ns <= blow.injected_ns < part.gate_ns for part in evidence.parts),
         count=_count(own, evidence, [blow], _phantoms(evidence, blow.injected_ns, blow.until_ns)),
         safe_after_ms=_safe_after_ms(blow, own, evidence),

@@ -104,6 +104,8 @@ def _surprises(outcomes: list[Outcome]) -> Iterator[str]:
     for found in outcomes:
         if found.service_after_ms is None:
             yield f"{found.name} ({found.detail}): the line never served again."
+        elif not found.recovered:
+            yield f"{found.name} ({found.detail}): not every station was back before the next fault."
         if found.restarts > found.name.startswith("kill_"):
             yield f"{found.name} ({found.detail}): {found.restarts} processes had to be started again."
 

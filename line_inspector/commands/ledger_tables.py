@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from line_inspector.records.report import Report
     from line_inspector.records.timeline import Span
 
+NUMBERS_WITHOUT_A_ROW = (
+    "Numbers without a row are no fault by themselves: such a part is still under way, lies outside of the time asked"
+    " for, or never came to be written, see docs/ledger.md. A row that was written and is gone counts as taken out."
+)
+
 
 def print_tables(console: Console, line: str, found: "Report") -> None:
     """Counts, whether they add up, and latencies."""
@@ -29,6 +34,8 @@ def print_tables(console: Console, line: str, found: "Report") -> None:
     counts.add_row("rows taken out", str(found.missing_rows))
     console.print(counts)
     console.print(found.headline, highlight=False, soft_wrap=True)
+    if found.missing_numbers:
+        console.print(NUMBERS_WITHOUT_A_ROW, highlight=False, soft_wrap=True)
     if found.first_wall_ns is None or found.last_wall_ns is None:
         return
     console.print(

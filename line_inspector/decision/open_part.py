@@ -11,6 +11,8 @@ from line_inspector.part_record import Reason
 from line_inspector.tracking.belt import Belt
 from line_inspector.tracking.window import Reach, Span, clipped
 
+AHEAD, BEHIND = -1, 1  # of a part, on the belt: its neighbours' places are smaller, or greater
+
 
 @dataclass
 class View:
@@ -47,17 +49,22 @@ class View:
             self.place = self._at(announcement.trigger_ns, belt, self.place)
             from_ns = announcement.free_from_ns
             from_ns = None if from_ns is None else max(from_ns, belt.since_ns)
-            self.free_from = self._at(from_ns, belt, self.free_from, nearer=1)
-        self.free_until = self._at(announcement.free_until_ns, belt, self.free_until, nearer=-1)
+            self.free_from = self._nearest(from_ns, belt, self.free_from, side=AHEAD)
+        self.free_until = self._nearest(announcement.free_until_ns, belt, self.free_until, side=BEHIND)
 
-    def _at(self, at_ns: int | None, belt: Belt, otherwise: int | None, nearer: int = 0) -> int | None:
-        """The place at the gate of what passed the camera then; of a neighbour, the nearest that is possible."""
-        passed = None if at_ns is None else belt.place(at_ns)
-        if at_ns is None or passed is None:
+    def _at(self, at_ns: int, belt: Belt, otherwise: int | None) -> int | None:
+        """The place at the gate of what passed the camera then."""
+        passed = belt.place(at_ns)
+        return otherwise if passed is None else passed + self.announcement.gate_ns - self.announcement.trigger_ns
+
+    def _nearest(self, at_ns: int | None, belt: Belt, otherwise: int | None, side: int) -> int | None:
+        """The place of the neighbour on that side that passed the camera then: the nearest that is possible."""
+        place = None if at_ns is None else self._at(at_ns, belt, None)
+        if at_ns is None or place is None:
             return otherwise
-        uncertain = belt.uncertain(at_ns) if nearer else 0
+        uncertain = belt.uncertain(at_ns)
         self.vague = max(self.vague, uncertain)
-        return passed + nearer * uncertain + self.announcement.gate_ns - self.announcement.trigger_ns
+        return place - side * uncertain
 
     def dated(self, belt: Belt) -> Announcement:
         """The announcement with deadline and gate as they are by the belt's present speed."""

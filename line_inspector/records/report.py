@@ -39,9 +39,9 @@ class Report:
     `balanced`: triggers = accepted + rejected, each counted by itself, every rejected part has its reason, and none is
     accepted for another reason than good. A view that came after its part was decided is in `late_views` and in no
     other count. `missing_numbers` are numbers between the first and the last of a run of numbered parts,
-    `<run>-<number>`, that no row has: a part that is still under way, or a trigger that never came. `missing_rows` were
-    taken out of the ledger (missing_rows.py). `late_decisions` stood only after their deadline;
-    `first_wall_ns` and `last_wall_ns` are triggers, Unix time.
+    `<run>-<number>`, that no row has: a part that is still under way, or that never came to be written. They are given
+    out before a part is written, so they prove nothing. `missing_rows` were taken out of the ledger (missing_rows.py).
+    `late_decisions` stood only after their deadline; `first_wall_ns` and `last_wall_ns` are triggers, Unix time.
     """
 
     triggers: int

@@ -13,6 +13,11 @@ from line_inspector.training.promise import Promise, default_outlined_share, ima
 
 Heats = NDArray[np.float32]
 
+# How far a picture's score may move when it is scored again, in a batch of another size or on another machine, in fp32:
+# in logits, as rounding acts on them; close to 1, where float32 is coarser than that, in steps of it.
+ROUNDING_LOGITS = 1e-4
+ROUNDING_STEPS = 4
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -56,6 +61,7 @@ def calibrate(held_out: Heats, handed_on: Heats, promise: Promise) -> tuple[Scor
     trained nor chosen on; `handed_on` may be empty. The higher limit counts. Logged parts have passed an earlier model,
     so by themselves they would let each night's limit reject a little more than the one before; the handed-on frames,
     which nobody has sifted, forbid that. Their median scores TYPICAL, so that it is the same parts' every night.
+    Limits lie above the levels by what rounding may add when the line scores such a part, see `clear_of`.
     Raises InputError where good parts reach the highest score there is, ValueError for too few images.
     """
     sets = [heats for heats in (held_out, handed_on) if len(heats)]
@@ -64,11 +70,11 @@ def calibrate(held_out: Heats, handed_on: Heats, promise: Promise) -> tuple[Scor
     if highest >= 1.0:
         what = "good parts reach the highest score there is, so that no limit keeps them from being rejected"
         raise InputError(what, "calibration", "Train longer, or with a lower --learning-rate.")
-    scale = ScoreScale(_next_above(highest), float(np.median(sets[-1].max(axis=1))))
+    scale = ScoreScale(clear_of(highest), float(np.median(sets[-1].max(axis=1))))
     outlined = max(outline_level(heats, share) for heats in sets)
     return scale, Calibration(
         threshold=LIMIT,
-        pixel_threshold=min(1.0, _next_above(scale.of(outlined))),
+        pixel_threshold=min(1.0, _next_above(scale.of(clear_of(outlined)))),
         false_reject_rate=promise.false_reject_rate,
         outlined_share=share,
         images=len(held_out),
@@ -102,6 +108,16 @@ def outline_level(heats: Heats, share: float) -> float:
     cells_outlined = math.floor(cells * (share * (count + 1) - 1.0) + 1e-6)
     ordered = np.sort(heats, axis=None)
     return float(ordered[len(ordered) - 1 - cells_outlined])
+
+
+def clear_of(level: float) -> float:
+    """A limit, float32, that a part at this level, 0..1, does not reach when it is scored once more; 1 at most.
+
+    It is ROUNDING_LOGITS or ROUNDING_STEPS above the level, whichever is more, and one step beyond. One distance for
+    all levels would move limits close to 0 or 1 past defects.
+    """
+    rounding = max(ROUNDING_LOGITS * level * (1.0 - level), ROUNDING_STEPS * float(np.spacing(np.float32(level))))
+    return min(1.0, _next_above(level + rounding))
 
 
 def _require(images: int, share: float, values: NDArray[np.float32]) -> None:

@@ -3,21 +3,16 @@
 models/<recipe>/
   20260101T020000Z/   a model directory (inference/model_directory.py), never changed once it is here
   current             a relative symbolic link to the version in service; the inference station follows it
-  history.jsonl       one line per change of `current`: when, which version, published or rolled back
+  history.jsonl       one line per change of `current` (model_history.py)
   .lock               held while something changes
 """
 
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
-
-import msgspec
 
 from line_inspector.errors import InputError
 from line_inspector.file_lock import held_lock
@@ -25,9 +20,9 @@ from line_inspector.inference.export_cache import ExportCache
 from line_inspector.inference.load import load_verified_engine
 from line_inspector.inference.model_directory import read_manifest, read_model_directory
 from line_inspector.inference.signed_directory import sync
+from line_inspector.training.model_history import Action, ModelHistory
 
 CURRENT = "current"
-HISTORY = "history.jsonl"
 LOCK = ".lock"
 INCOMING = ".incoming-"
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
@@ -43,14 +38,6 @@ class Entry:
     threshold: float | None = None
     parent: str | None = None
     fault: str | None = None
-
-
-class Change(msgspec.Struct, frozen=True):
-    """One line of history.jsonl."""
-
-    at_utc: str
-    version: str
-    action: Literal["publish", "rollback"]
 
 
 def list_recipes(root: Path) -> list[str]:
@@ -83,6 +70,7 @@ class Registry:
         if not NAME.fullmatch(recipe):
             raise InputError(f"not a name for a recipe: {recipe!r}", str(root), "Use letters, digits, - and _.")
         self.folder = root / recipe
+        self._history = ModelHistory(self.folder)
 
     @property
     def current(self) -> Path:
@@ -98,7 +86,7 @@ class Registry:
 
     def at_hand(self) -> set[str]:
         """Name the version in service, and the one that a rollback would bring back."""
-        return set(_in_service_stack(self._history(), self.in_service())[-2:])
+        return set(self._history.stack(self.in_service())[-2:])
 
     def entries(self) -> list[Entry]:
         """List the versions, oldest first."""
@@ -187,31 +175,14 @@ class Registry:
         return Entry(folder.name, in_service, manifest.created_utc, manifest.threshold, parent and str(parent))
 
     def _before_current(self) -> str:
-        stack = _in_service_stack(self._history(), self.in_service())
+        stack = self._history.stack(self.in_service())
         if len(stack) < 2:
             raise InputError("no earlier version to roll back to", str(self.folder), "Name one with --to.")
         return stack[-2]
 
-    def _history(self) -> list[Change]:
-        try:
-            lines = (self.folder / HISTORY).read_bytes().splitlines()
-        except FileNotFoundError:
-            return []
-        changes = []
-        for line in lines:
-            try:
-                changes.append(msgspec.json.decode(line, type=Change))
-            except msgspec.DecodeError:  # a line cut short by a power failure: the link is the truth, see below
-                continue
-        return changes
-
-    def _switch(self, version: str, action: Literal["publish", "rollback"]) -> None:
+    def _switch(self, version: str, action: Action) -> None:
         """Note the change, then make it. `current` is the truth: a note without its change is ignored later."""
-        change = Change(datetime.now(UTC).isoformat(timespec="seconds"), version, action)
-        with (self.folder / HISTORY).open("ab") as file:
-            file.write(b"\n" * (file.tell() > 0) + msgspec.json.encode(change))
-            file.flush()
-            os.fsync(file.fileno())
+        self._history.note(version, action)
         self._on_switch(action, self.in_service(), version)
         link = self.folder / f"{INCOMING}{CURRENT}"
         link.unlink(missing_ok=True)
@@ -237,18 +208,3 @@ class Registry:
             raise InputError(
                 f"cannot be changed ({e.strerror or e})", str(self.folder), "Check space and rights."
             ) from e
-
-
-def _in_service_stack(history: list[Change], in_service: str | None) -> list[str]:
-    """Versions in the order in which they came into service, less those rolled back; the last is in service."""
-    stack: list[str] = []
-    for change in history:
-        if change.action == "rollback" and change.version in stack:
-            del stack[stack.index(change.version) + 1 :]
-        else:
-            stack.append(change.version)
-    if in_service in stack:
-        del stack[stack.index(in_service) + 1 :]
-    elif in_service is not None:
-        stack.append(in_service)
-    return stack

@@ -1,5 +1,6 @@
 """judge.py: what counts against the line, over records made by hand."""
 
+import dataclasses
 import random
 from collections.abc import Iterable
 from pathlib import Path
@@ -275,3 +276,14 @@ def test_a_line_that_never_serves_again_has_not_kept_its_promise(
     report = Report(read_line_file(DEMO), seed=1, model="m", as_json=False)
     assert report.close([BLOW], evidence(parts, map(row, parts)), interrupted=bool(interrupted)) == bool(kept)
     assert f"Never served again: {1 - accepts_again} (must be 0)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("recovered", [True, False])
+def test_a_station_that_did_not_come_back_is_told_though_parts_are_accepted(
+    recovered: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = [*belt(8_000, 8_500), *belt(10_500, 15_000)]
+    report = Report(read_line_file(DEMO), seed=1, model="m", as_json=False)
+    blow = dataclasses.replace(BLOW, recovered=recovered)
+    assert report.close([blow], evidence(parts, map(row, parts)), interrupted=False), "it is told, no promise is broken"
+    assert ("not every station was back before the next fault" in capsys.readouterr().out) != recovered
