@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def write_tiny_model(build_tiny_model: Callable[..., object], draw_frame: Callab
     """Write a tiny model directory and return its path."""
     from line_inspector.inference.model_directory import write_model_directory
 
-    def write(path: Path, *, version: str | None = None, seed: int = 0, parent: str | None = None) -> Path:
+    def write(path: Path, *, version: str | None = None, seed: int = 0, parent: str | None = None, **more: Any) -> Path:
         write_model_directory(
             path,
             build_tiny_model(seed),
@@ -75,6 +76,7 @@ def write_tiny_model(build_tiny_model: Callable[..., object], draw_frame: Callab
             calibration={"images": 2},
             lineage={"parent": parent, "seed": seed},
             metrics={},
+            **more,
         )
         return path
 

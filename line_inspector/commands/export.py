@@ -1,10 +1,13 @@
 """`line-inspector export`: a model for another runtime, only if it answers as torch does."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
+
+if TYPE_CHECKING:
+    from line_inspector.inference.manifest import Manifest
 
 
 def register(app: typer.Typer) -> None:
@@ -35,4 +38,13 @@ def export(
         print(msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode())
     else:
         print(f"{out}: model {manifest.model.version} as {format}; {manifest.parity.sentence()}.")
-        print(f"The tolerance was {manifest.tolerance:.1e}. The threshold is {manifest.model.threshold:.4f}.")
+        print(f"The tolerance was {manifest.tolerance:.1e}. {_limits(manifest.model)}")
+
+
+def _limits(model: "Manifest") -> str:
+    """The limits in what the graph answers, which is not on the stable scale yet."""
+    reject, outline = (model.scale.least_reaching(each) for each in (model.threshold, model.pixel_threshold))
+    return (
+        f"In its maps a part is rejected from {reject:.9g} on ({model.threshold:g} on the line's scale), "
+        f"a pixel outlined from {outline:.9g} on ({model.pixel_threshold:.4g})."
+    )

@@ -21,6 +21,7 @@ LAST_LOGIT = 16.64
 TYPICAL_LOGIT = math.log(TYPICAL / (1 - TYPICAL))
 LEAST_GAP = 0.25  # between typical and limit: below, the last digits of a score would move it across the scale
 WIDEST_GAP = 12.0  # beyond, all that is not quite nothing would look half as bad as the limit
+BITS_OF_1 = int(np.float32(1).view(np.int32))
 
 
 class ScoreScale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,6 +58,17 @@ class ScoreScale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def of(self, score: float) -> float:
         """One score of the network on the stable scale."""
         return float(self.apply(torch.tensor(score)))
+
+    def least_reaching(self, score: float) -> float:
+        """The least of the network's own scores, as float32, that reaches `score` (0..1) on the stable scale."""
+        below, reaches = 0, BITS_OF_1  # float32 from 0 on have the order of their bit patterns
+        while below < reaches:
+            middle = (below + reaches) // 2
+            if self.of(float(np.int32(middle).view(np.float32))) >= score:
+                reaches = middle
+            else:
+                below = middle + 1
+        return float(np.int32(reaches).view(np.float32))
 
     def _anchors(self) -> tuple[float, float]:
         """The limit's logit, and how far below it the typical score counts as lying."""

@@ -1,6 +1,7 @@
 """An export answers as the model does, for any batch; where it does not, or a byte was changed, it is refused."""
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,10 @@ from exported import ExportedModel
 from line_inspector.commands import main
 from line_inspector.errors import InputError
 from line_inspector.inference.export import write_export
-from line_inspector.inference.export_directory import read_export
+from line_inspector.inference.export_directory import ExportManifest, read_export
 from line_inspector.inference.model_directory import read_manifest, read_model_directory
+from line_inspector.inference.parity import Parity
+from line_inspector.inference.scale import ScoreScale
 
 FILES = {"onnx": ["model.onnx"], "openvino": ["model.xml", "model.bin"]}
 SIGNED = ["manifest.json", "manifest.sha256"]
@@ -50,6 +53,33 @@ def test_it_answers_as_the_model_does_whatever_the_batch(
     maps = forward(pixels).numpy()
     assert maps.dtype == np.float32
     np.testing.assert_allclose(maps, expected, atol=1e-5)
+
+
+def test_the_command_tells_the_limits_in_what_the_graph_answers(
+    write_tiny_model: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    scale = ScoreScale(limit=0.75, typical=0.5)  # the graph answers on the network's own scale, where 0.5 is no limit
+    written = ExportManifest(
+        format_version=1,
+        format="onnx",
+        created_utc="",
+        model=read_manifest(write_tiny_model(tmp_path / "model", scale=scale)),
+        tolerance=1e-4,
+        parity=Parity(0.0, 0.0, 10, (1, 2, 5), 0.1, 0.9),
+        made_with={},
+        files={},
+    )
+    monkeypatch.setattr("line_inspector.inference.export.write_export", lambda *asked: written)  # which takes long
+    with pytest.raises(SystemExit):
+        main(["export", str(tmp_path / "model"), "--format", "onnx", "--out", str(tmp_path / "export")])
+    printed = capsys.readouterr().out
+    said = re.search(r"a part is rejected from (\S+) on .*, a pixel outlined from (\S+) on", printed)
+    assert said, printed
+    assert np.float32(said[1]) == np.float32(0.75)
+    assert np.float32(said[2]) == np.float32(0.75)  # a tiny model's pixel threshold is the score's
 
 
 def test_its_manifest_says_what_it_is_of_and_how_well_it_agrees(export: Path, exported_model: ExportedModel) -> None:

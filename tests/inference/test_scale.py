@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from line_inspector.inference.scale import AS_IT_IS, LIMIT, TYPICAL, ScoreScale
@@ -23,6 +23,7 @@ def step(score: float, towards: float) -> float:
     return float(np.nextafter(np.float32(score), np.float32(towards)))
 
 
+@settings(deadline=None)
 @given(limits, scores, st.lists(scores, max_size=20))
 def test_every_verdict_is_that_of_the_networks_own_score(limit: float, typical: float, more: list[float]) -> None:
     scale = ScoreScale(limit, typical)
@@ -30,6 +31,19 @@ def test_every_verdict_is_that_of_the_networks_own_score(limit: float, typical: 
     assert [score >= limit for score in raw] == (scale.apply(torch.tensor(raw)) >= LIMIT).tolist()
 
 
+@settings(deadline=None, max_examples=20)
+@given(limits, scores, scores)
+def test_back_from_the_scale_is_the_least_score_that_reaches_a_place_on_it(
+    limit: float, typical: float, place: float
+) -> None:
+    scale = ScoreScale(limit, typical)
+    least = scale.least_reaching(place)
+    assert scale.of(least) >= place
+    assert least == 0.0 or scale.of(step(least, 0)) < place
+    assert np.float32(scale.least_reaching(LIMIT)) == np.float32(limit)
+
+
+@settings(deadline=None)
 @given(limits, scores, st.lists(scores, min_size=2, max_size=50))
 def test_the_order_is_kept_within_0_to_1(limit: float, typical: float, raw: list[float]) -> None:
     ordered = torch.tensor(sorted([0.0, *raw, 1.0]))
@@ -39,6 +53,7 @@ def test_the_order_is_kept_within_0_to_1(limit: float, typical: float, raw: list
     assert (mapped[0], mapped[-1]) == (0.0, 1.0)
 
 
+@settings(deadline=None)
 @given(st.floats(-15, 8), st.floats(0.3, 11))
 def test_limit_and_typical_have_their_places_and_the_way_between_is_strict(at_limit: float, gap: float) -> None:
     scale = ScoreScale(*(1 / (1 + np.exp(-x)) for x in (at_limit, at_limit - gap)))
