@@ -17,7 +17,8 @@ COMPUTING := tests/bench tests/cameras tests/datasets tests/decision tests/fuzz 
   train_settings.py config_check.py forge.py models.py)) \
   $(wildcard $(addprefix tests/test_,config.py cpu_quota.py docs.py errors.py heap.py images.py line_file.py messages.py readme.py ring.py))
 WAITING := tests/actuators tests/alarms tests/encoders tests/overlay tests/simulation tests/systemd tests/workers \
-  tests/line/test_tracking_line.py $(wildcard $(addprefix tests/commands/test_,demo.py train_interrupted.py)) \
+  tests/line/test_bin_line.py tests/line/test_tracking_line.py \
+  $(wildcard $(addprefix tests/commands/test_,demo.py train_interrupted.py)) \
   $(wildcard $(addprefix tests/chaos/test_,chaos_command.py faults.py judge.py wire.py)) \
   $(wildcard $(addprefix tests/test_,bus.py capture.py core_plan.py decision.py file_lock.py inference.py makefile.py \
   runtime.py streams.py supervisor.py trainer.py))

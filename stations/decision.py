@@ -87,7 +87,7 @@ class DecisionStation:
         self._worker = Liveness(HEALTH, now_ns)
         self._gate = build_gate(line.decision.gate, bus, line.cameras)
         self._encoder = bus.subscriber(ENCODER, Encoder) if line.belt.encoder else None
-        self._alarms = AlarmDesk(line, bus, self._ledger)
+        self._alarms = AlarmDesk(line, bus, self._ledger, self._belt)
         self._challenges = ChallengeDesk(line, bus, self._alarms, now_ns)
         self._announcements = bus.acked_receiver(ANNOUNCEMENTS, Announcement)
         self._shots = bus.receiver(SHOTS, FrameReady)
@@ -181,6 +181,7 @@ class DecisionStation:
     def _derail(self, why: str) -> None:
         self._station.log.error("%s: parts on the belt are lost, and rejected", why)
         self._carry_out(self._book.derailed(time.monotonic_ns(), why))
+        self._alarms.derailed(time.monotonic_ns())
         self._gate.recall()
 
     def _carry_out(self, decisions: list[Decision]) -> None:
@@ -198,7 +199,7 @@ class DecisionStation:
             self._ledger.submit(record)
             self._archive.offer(record, slot, heat, decision.shown)
             self._tally(record)
-            self._alarms.decided(record)
+            self._alarms.decided(record, decision.place)
             self._challenges.decided(record)
 
     def _conditions(self, now_ns: int) -> Conditions:

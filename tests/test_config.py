@@ -309,13 +309,23 @@ def test_a_bin_sensor_of_a_gpio_gate_needs_a_line() -> None:
     assert line_with(decision={"gate": GPIO | {"bin_line": 23}}, alarms={"bin_sensor": True})
 
 
-def test_a_bin_sensor_on_a_belt_that_changes_its_speed_is_refused() -> None:
-    data = yaml.safe_load((CONFIG / "line.yaml").read_text())
-    data["alarms"]["bin_sensor"] = True
-    parse_line(data, CONFIG / "line.yaml")
-    data["belt"]["encoder"] = {"mm_per_count": 0.1}
-    with pytest.raises(InputError, match=r"alarms\.bin_sensor.*belt\.encoder"):
-        parse_line(data, CONFIG / "line.yaml")
+ENCODED = {"speed_mm_s": 250, "encoder": {"mm_per_count": 0.1}}
+
+
+def test_a_bin_sensor_on_a_belt_that_changes_its_speed_is_followed_as_long_as_its_places_are_known() -> None:
+    for gate in (MODBUS, GPIO | {"bin_line": 23}):
+        assert line_with(belt=ENCODED, decision={"gate": gate}, alarms={"bin_sensor": True}).alarms.bin_sensor
+    seen_late = {"bin_sensor": True, "bin_fall_ms": 30_001}
+    assert line_with(alarms=seen_late)
+    with pytest.raises(ValidationError, match=r"alarms\.bin_fall_ms is 30001; with belt\.encoder at most 30000"):
+        line_with(belt=ENCODED, alarms=seen_late)
+
+
+def test_a_challenge_that_is_looped_back_by_the_clock_takes_a_belt_of_one_speed() -> None:
+    looped = {"challenge": {"frames": "known", "loop_back": True}, "alarms": {"bin_sensor": True}}
+    assert line_with(**looped)
+    with pytest.raises(ValidationError, match=r"challenge\.loop_back.*by the clock.*leave out loop_back"):
+        line_with(belt=ENCODED, **looped)
 
 
 MODBUS_COUNTER = {"kind": "modbus", "host": "127.0.0.1", "port": 1502, "address": 10}

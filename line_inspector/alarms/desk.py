@@ -16,6 +16,7 @@ from line_inspector.part_record import PartRecord
 from line_inspector.records.audit import Change, change
 from line_inspector.records.ledger import LedgerWriter
 from line_inspector.streams import ACKNOWLEDGEMENTS, ALARMS
+from line_inspector.tracking.belt import Belt
 from line_inspector.wall_clock import wall_ns
 
 SHOWN_EVERY_NS = int(1e9 / ALARMS.rate_hz)
@@ -27,15 +28,15 @@ class AlarmDesk:
     """Joins the book of alarms with bus, ledger and file. For decision's thread; no method waits.
 
     Every event goes into the ledger's audit table: `alarm.raise`, `alarm.acknowledge` (`who` is the operator by the
-    name they gave), `alarm.clear`.
+    name they gave), `alarm.clear`. `belt` says when rejects fall; without one it runs at one speed.
     """
 
-    def __init__(self, line: Line, bus: Bus, ledger: LedgerWriter) -> None:
+    def __init__(self, line: Line, bus: Bus, ledger: LedgerWriter, belt: Belt | None = None) -> None:
         cameras = tuple(line.cameras)
         self._file = LatchFile(line.latch_path, cameras)
         challenged = cameras if line.challenge else ()
         self.book = AlarmBook(restored(self._file.read(), challenged), wall_ns())
-        self._watch = LineWatch(line.alarms, line.lanes, self.book)
+        self._watch = LineWatch(line.alarms, line.lanes, self.book, belt)
         self._ledger = ledger
         self._shown = bus.publisher(ALARMS)
         self._acknowledgements = bus.receiver(ACKNOWLEDGEMENTS, AlarmAcknowledgement)
@@ -63,10 +64,14 @@ class AlarmDesk:
         counts = {f"alarm.{name}": count for name, count in self._raised.items()}
         return {**counts, "alarms": len(self.book.standing), "stop_requested": int(self.stop_requested)}
 
-    def decided(self, record: PartRecord) -> None:
-        """A part was decided."""
-        self._watch.decided(record, wall_ns())
+    def decided(self, record: PartRecord, place: int | None = None) -> None:
+        """A part was decided, which is before the gate when the belt is at `place`; None where nobody knows."""
+        self._watch.decided(record, wall_ns(), place)
         self._settle()
+
+    def derailed(self, now_ns: int) -> None:
+        """The belt's places mean something else from now on."""
+        self._watch.derailed(now_ns)
 
     def challenged(self, record: ChallengeRecord) -> None:
         """A challenge has been decided; it goes on record, whatever came of it."""

@@ -11,7 +11,8 @@ from line_inspector.alarms.part_runs import CameraSight, RejectRuns, WorkerPace
 from line_inspector.alarms.reject_bin import RejectBin
 from line_inspector.challenge_record import ChallengeOutcome, ChallengeRecord
 from line_inspector.config import NS_PER_MS, NS_PER_S, AlarmSettings
-from line_inspector.part_record import PartRecord, ViewRecord, is_part, views_of
+from line_inspector.part_record import PartRecord, Reason, ViewRecord, is_part, views_of
+from line_inspector.tracking.belt import Belt, TimedBelt
 
 NAMED_PARTS = 3
 SCORED = ", score "
@@ -35,24 +36,29 @@ class LineWatch:
     """Tells `book` of every cause that comes and goes. Times are monotonic, but for the wall clock of the record.
 
     `lanes` are the cameras that see the same parts. Rejects count for each lane, under the name of its first camera;
-    whether a camera is blind is told for each.
+    whether a camera is blind is told for each. `belt` says when rejects fall; without one it runs at one speed.
     """
 
-    def __init__(self, settings: AlarmSettings, lanes: Iterable[tuple[str, ...]], book: AlarmBook) -> None:
-        self._settings, self._book = settings, book
+    def __init__(
+        self, settings: AlarmSettings, lanes: Iterable[tuple[str, ...]], book: AlarmBook, belt: Belt | None = None
+    ) -> None:
+        self._settings, self._book, self._belt = settings, book, belt or TimedBelt()
         self._lanes = {camera: lane for lane in lanes for camera in lane}
         self._runs = {lane[0]: RejectRuns(settings) for lane in self._lanes.values()}
         self._sights = {camera: CameraSight(settings) for camera in self._lanes}
         self._pace = WorkerPace(settings)
         tolerance_ns = int(settings.bin_tolerance_ms * NS_PER_MS)
-        self._bin = RejectBin(int(settings.bin_fall_ms * NS_PER_MS), tolerance_ns)
+        self._bin = RejectBin(int(settings.bin_fall_ms * NS_PER_MS), tolerance_ns, self._belt)
         hold_ns, ledger_hold_ns = int(settings.hold_s * NS_PER_S), int(settings.ledger_hold_s * NS_PER_S)
         self._worker, self._gate, self._journal = Lasting(hold_ns), Lasting(hold_ns), Lasting(hold_ns)
-        self._ledger, self._belt = Lasting(ledger_hold_ns), Lasting(hold_ns)
+        self._ledger, self._belt_unknown = Lasting(ledger_hold_ns), Lasting(hold_ns)
         self._worker_awaited_until_ns: int | None = None
 
-    def decided(self, record: PartRecord, wall_ns: int) -> None:
-        """A part was decided, and stands so on record. A double trigger or late view is on record, too, and is none."""
+    def decided(self, record: PartRecord, wall_ns: int, place: int | None = None) -> None:
+        """A part was decided, and stands so on record. A double trigger or late view is on record, too, and is none.
+
+        `place` is where a belt whose speed may change has it before the gate, in belt time; None where nobody knows.
+        """
         if record.camera not in self._lanes or not is_part(record):
             return
         seen_by: Sequence[PartRecord | ViewRecord] = views_of(record) or (record,)
@@ -62,13 +68,17 @@ class LineWatch:
         lane = self._lanes[record.camera]
         self._runs[lane[0]].decided(record.accepted)
         self._pace.decided(record.reason)
-        if self._settings.bin_sensor and not record.accepted and record.decided_ns < record.gate_ns:
-            self._bin.rejected(record.part_id, record.gate_ns)
+        if self._settings.bin_sensor and not record.accepted:
+            self._await_fall(record, record.gate_ns if self._belt.steady else place)
         self._tell_of_parts(lane, wall_ns)
 
     def expect_reject(self, part_id: str, gate_ns: int) -> None:
         """The bin's sensor must see it."""
         self._bin.rejected(part_id, gate_ns)
+
+    def derailed(self, now_ns: int) -> None:
+        """The belt's places mean something else from now on. What it has cost is decided already."""
+        self._bin.derailed(now_ns)
 
     def challenged(self, record: ChallengeRecord) -> None:
         """A challenge has been decided. One that was rejected for another reason says nothing of one missed before."""
@@ -88,7 +98,7 @@ class LineWatch:
             (table.GATE_DOWN, self._gate, conditions.gate_down),
             (table.JOURNAL_DOWN, self._journal, conditions.journal_down),
             (table.LEDGER_DOWN, self._ledger, conditions.ledger_down),
-            (table.BELT_UNKNOWN, self._belt, conditions.belt_unknown),
+            (table.BELT_UNKNOWN, self._belt_unknown, conditions.belt_unknown),
         ):
             book.signal(alarm, LINE, lasting.look(present, now_ns), wall_ns)
         if self._settings.bin_sensor:
@@ -106,6 +116,17 @@ class LineWatch:
         if runs:
             self._tell_of_parts(self._lanes[subject], wall_ns)
         return True
+
+    def _await_fall(self, record: PartRecord, place: int | None) -> None:
+        """What had passed the gate when it was decided is not awaited any more."""
+        if place is not None and record.reason is Reason.BELT_UNKNOWN:  # it waited: what its moments say is of no use
+            self._bin.rejected(record.part_id, place)
+        elif record.decided_ns >= record.gate_ns:
+            return
+        elif place is not None:
+            self._bin.rejected(record.part_id, place)
+        else:
+            self._bin.unplaced(record.part_id, record.gate_ns - record.trigger_ns, record.decided_ns)
 
     def _worker_is_down(self, down: bool, now_ns: int) -> bool:
         """A worker that has never been heard is still loading its model, for a time."""

@@ -37,8 +37,16 @@ the rejected part nearest in time; what falls in unexpectedly (the gate rejects 
 nothing. One sensor counter serves the whole line: with several lanes, add their pulses up in the PLC. The simulated
 gate and a PLC have such a counter (`bin_count`, `bin_full`); a GPIO gate counts the pulses on its `bin_line`. A PLC's
 count is read with the heartbeat, so its time is known to a beat; a GPIO pulse has the kernel's own time. A double
-trigger or a late view is no part, and nothing need fall for it. On a belt whose speed changes (`belt.encoder`) a part's
-moment at the gate does, too: a line file with both is refused.
+trigger or a late view is no part, and nothing need fall for it.
+
+On a belt whose speed changes (`belt.encoder`) rejects are awaited by its count, as windows are
+([tracking.md](tracking.md)): where the belt was `bin_fall_ms` before a pulse is compared with the place at which the
+part is before the gate, and `bin_tolerance_ms` is the way that the belt goes in that time at `speed_mm_s`. A belt that
+slows down or stops puts the fall off, and with it the alarm; `bin_fall_ms`, 30 s at most, stays a time. When the count
+is lost (`belt_unknown`), what is on the belt is rejected, and still awaited: at any place from there on, up to the way
+that it had left, by the new count. Pulses confirm such parts in the order in which they must have fallen, so that the
+number of those that are missing is right, and their names may not be; and one that was accepted and falls, since the
+gate takes its accepts back then, may stand for another that does not.
 """
 
 

@@ -29,9 +29,12 @@ class AlarmSettings(Section):
     )
     ledger_hold_s: float = Field(5.0, ge=0, le=3600, description="as hold_s, for the ledger's database")
     bin_sensor: bool = Field(False, description="a sensor counts what falls into the reject bin; each reject must show")
-    bin_fall_ms: float = Field(0, ge=0, le=60_000, description="time from gate to sensor")
+    bin_fall_ms: float = Field(0, ge=0, le=60_000, description="time from gate to sensor; with an encoder <= 30000")
     bin_tolerance_ms: float = Field(
-        500, ge=20, le=60_000, description="a reject that is not seen within this of its time is unconfirmed"
+        500,
+        ge=20,
+        le=60_000,
+        description="a reject that is not seen within this of its time is unconfirmed; with an encoder, of its place",
     )
 
     @model_validator(mode="after")

@@ -18,7 +18,7 @@ class ChallengeSettings(Section):
     retry_s: float = Field(5, ge=0.5, le=3600, description="pause before one that did not pass is repeated")
     loop_back: bool = Field(
         False,
-        description="the simulated gate must be seen rejecting a challenge; takes alarms.bin_sensor",
+        description="the simulated gate must be seen rejecting a challenge; takes alarms.bin_sensor and no encoder",
     )
     most_open: int = Field(
         0, ge=0, le=10_000, description="it goes in only while at most so many parts wait for their verdict"

@@ -31,6 +31,7 @@ from line_inspector.errors import InputError
 
 LONGEST_TRAVEL_S = 3600
 COUNTS_IN_LEAST_WINDOW = 4
+LONGEST_FALL_S = 30  # half of what an encoded belt remembers
 
 
 class Line(Section):
@@ -161,10 +162,15 @@ class Line(Section):
     @model_validator(mode="after")
     def _who_looks_at_the_gate_can_see_it(self) -> "Line":
         simulated = isinstance(self.decision.gate, SimulatedGateSettings)
-        if self.alarms.bin_sensor and self.belt.encoder:
+        if self.alarms.bin_sensor and self.belt.encoder and self.alarms.bin_fall_ms > LONGEST_FALL_S * 1000:
             raise ValueError(
-                "alarms.bin_sensor knows a reject by the moment at which it falls, which a belt that changes its speed"
-                " (belt.encoder) puts off; leave out one of the two"
+                f"alarms.bin_fall_ms is {self.alarms.bin_fall_ms:g}; with belt.encoder at most"
+                f" {LONGEST_FALL_S * 1000}, since it is not known for longer where the belt was"
+            )
+        if self.challenge and self.challenge.loop_back and self.belt.encoder:
+            raise ValueError(
+                "challenge.loop_back shows a challenge to the simulated gate by the clock, which takes a belt of one"
+                " speed; leave out loop_back, or belt.encoder"
             )
         gate = self.decision.gate
         if self.alarms.bin_sensor and isinstance(gate, GpioGateSettings) and gate.bin_line is None:

@@ -27,6 +27,11 @@ class Decision:
     seen: tuple[View, ...]
 
     @property
+    def place(self) -> int | None:
+        """Where the belt is, in belt time, when the part is before the gate; None where nobody knows."""
+        return self.seen[0].place
+
+    @property
     def views(self) -> tuple[str, ...]:
         """The ids of all views."""
         return tuple(view.announcement.part_id for view in self.seen)

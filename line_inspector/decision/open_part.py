@@ -41,8 +41,8 @@ class View:
     def told(self, announcement: Announcement, belt: Belt) -> None:
         """What the camera says, for the first time or once more.
 
-        Also asked again before a window is given: by then the belt has been read on both sides of each moment, and what
-        was an estimate is known. What lies farther back than the belt's readings stays as it was.
+        Also asked again before the part is decided: by then the belt has been read on both sides of each moment, and
+        what was an estimate is known. What lies farther back than the belt's readings stays as it was.
         """
         self.announcement = announcement
         if belt.since_ns <= announcement.trigger_ns:

@@ -245,6 +245,8 @@ class PartBook:
         return self._belt.steady and all(view.wide(self._reach) for view in part.views.values())
 
     def _decide(self, part: OpenPart, now_ns: int, worker_down: bool) -> Decision:
+        for seen in part.views.values():
+            seen.told(seen.announcement, self._belt)
         view, finding = part.conclusion(worker_down)
         window = None
         if finding.reason is Reason.GOOD:

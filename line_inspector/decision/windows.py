@@ -22,12 +22,10 @@ class Windows:
         self._trespassed = False
 
     def find(self, part: OpenPart, now_ns: int) -> tuple[Span | None, Finding]:
-        """The window of a part that every view calls good, or why it has none."""
+        """The window of a part that every view calls good, or why it has none. Its places have just been read again."""
         unknown = self._belt.unknown(now_ns)
         if unknown:
             return None, Finding(Reason.BELT_UNKNOWN, unknown)
-        for view in part.views.values():
-            view.told(view.announcement, self._belt)
         if any(now_ns >= view.dated(self._belt).deadline_ns for view in part.views.values()):
             return None, Finding(Reason.NO_VERDICT, "its accept came too late for the gate")
         window, uncertain = None, self._belt.uncertain(now_ns)

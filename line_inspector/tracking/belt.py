@@ -23,6 +23,11 @@ class Belt(Protocol):
         """From when on places are known."""
         ...
 
+    @property
+    def until_ns(self) -> int:
+        """Until when places are known; later ones are estimated, and may come to be others."""
+        ...
+
     def place(self, at_ns: int) -> int | None:
         """Belt time at that moment; None where it is not known."""
         ...
@@ -56,6 +61,7 @@ class TimedBelt:
 
     steady = True
     since_ns = -NEVER_NS
+    until_ns = NEVER_NS
 
     def place(self, at_ns: int) -> int | None:
         """The moment itself."""

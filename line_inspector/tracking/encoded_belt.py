@@ -44,6 +44,11 @@ class EncodedBelt:
         """The oldest reading that is remembered."""
         return self._moments[0] if self._moments else NEVER_NS
 
+    @property
+    def until_ns(self) -> int:
+        """The last reading; long ago before the first."""
+        return self._moments[-1] if self._moments else -NEVER_NS
+
     def read(self, count: int, read_ns: int, uncertain_ns: int = 0) -> bool:
         """A reading has come, of a moment that is known within `uncertain_ns`.
 
