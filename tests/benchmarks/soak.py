@@ -9,10 +9,10 @@ a second's worth of parts waits to be committed, or when a fifth of them goes un
 resident memory in the second and in the last tenth of the parts, descriptors, threads and CPU time per part, its own
 last; the frame rings in /dev/shm; and whether triggers = accepted + rejected = rows in the ledger, and accepts at the
 gate = accepted rows. The parts that are judged follow a warm-up, in which the database's page cache and the allocators
-fill: a few megabytes, whatever the number of parts. Halfway through it decision and inference are stopped for two seconds
-each, so that the backlog which a busy machine may cause at any time has been there once: what it took is not given back
-but used again. Ends with exit code 1 when a process has grown by more than 2 %, a
-descriptor or a ring is left over, or a count is wrong.
+fill: a few megabytes, whatever the number of parts. Halfway through it decision and inference are stopped for two
+seconds each, so that the backlog which a busy machine may cause at any time has been there once: what it took is not
+given back but used again. Ends with exit code 1 when a process has grown by more than 2 %, a descriptor or a ring is
+left over, or a count is wrong.
 """
 
 import argparse
