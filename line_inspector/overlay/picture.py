@@ -5,6 +5,7 @@ slow connection, in a cache or in a screenshot.
 """
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -74,11 +75,16 @@ def outline(picture: Frame, heat: Heat, level: float) -> None:
     """Draws the contour of heat >= level into the picture: white on black, to be seen on any part."""
     if level <= 0:
         return
-    height, width = picture.shape[:2]
-    hot = cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR) >= level
-    contours, _ = cv2.findContours(hot.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(picture, contours, -1, SHADOW_BGR, 5, cv2.LINE_AA)
-    cv2.drawContours(picture, contours, -1, OUTLINE_BGR, 2, cv2.LINE_AA)
+    found = contours(heat, level, (picture.shape[0], picture.shape[1]))
+    cv2.drawContours(picture, found, -1, SHADOW_BGR, 5, cv2.LINE_AA)
+    cv2.drawContours(picture, found, -1, OUTLINE_BGR, 2, cv2.LINE_AA)
+
+
+def contours(heat: Heat, level: float, shape: tuple[int, int]) -> Sequence[NDArray[np.int32]]:
+    """Where heat >= level begins, in pixels of a picture of that (height, width): closed lines of points (x, y)."""
+    hot = cv2.resize(heat, shape[::-1], interpolation=cv2.INTER_LINEAR) >= level
+    found, _ = cv2.findContours(hot.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return [np.asarray(line, np.int32) for line in found]
 
 
 def caption(picture: Frame, result: Result) -> Frame:

@@ -39,29 +39,33 @@ Step = Callable[[np.ndarray], object]
 class Parts:
     """ADPS, part by part."""
 
-    names = (SHALLOW, BARE, "student", "novelty", "comparison", "segmentation", "likeness", "whole")
-
     def __init__(self, model: ADPS) -> None:
         self.model = model
+        ours = () if model.novelty is None else ("novelty", "likeness")
+        every = (SHALLOW, BARE, "student", "novelty", "comparison", "segmentation", "likeness", "whole")
+        self.names = tuple(name for name in every if name in ours or name not in ("novelty", "likeness"))
 
     def outputs(self, pixels: Tensor) -> Iterator[tuple[str, list[Tensor]]]:
         """uint8 RGB (B, 3, S, S) -> what is there after each part; nothing beyond what is asked for is computed."""
         model = self.model
-        assert model.novelty is not None and model.segmentation is not None
+        assert model.segmentation is not None
         images = model.normalise(pixels)
         stages = model.teacher(images)
         yield SHALLOW, stages[: len(model.architecture.strides)]
         yield BARE, stages
         student = model.student(images)
         yield "student", [*stages, *student]
-        novelty = model.novelty(stages)
-        yield "novelty", [*stages, *student, novelty]
+        novelty = None if model.novelty is None else model.novelty(stages)
+        unusual = [] if novelty is None else [novelty]
+        if unusual:
+            yield "novelty", [*stages, *student, *unusual]
         seen = model.compare(stages, student, novelty)
-        yield "comparison", [*seen, novelty]
+        yield "comparison", [*seen, *unusual]
         logits = model.segmentation(seen, (images.shape[-2], images.shape[-1]))
-        yield "segmentation", [logits, novelty]
+        yield "segmentation", [logits, *unusual]
         anomaly = model.weigh(logits, novelty, stages)
-        yield "likeness", [anomaly]
+        if unusual:
+            yield "likeness", [anomaly]
         maps = gaussian_blur(anomaly.sigmoid(), model.architecture.sigma_px)[:, 0]
         yield "whole", [maps, maps.amax((1, 2))]
 
@@ -113,7 +117,7 @@ def on_torch(parts: Parts) -> dict[str, Step]:
 
         return run
 
-    return {name: up_to(name) for name in Parts.names}
+    return {name: up_to(name) for name in parts.names}
 
 
 def until(last: str, outputs: Iterator[tuple[str, list[Tensor]]]) -> Iterator[tuple[str, list[Tensor]]]:
@@ -168,12 +172,14 @@ def in_turns(
     runtimes: dict[str, dict[str, Step]], pixels: np.ndarray, rounds: int
 ) -> dict[str, dict[str, list[float]]]:
     """CPU milliseconds per image of each runtime and part, one figure for each round."""
-    times: dict[str, dict[str, list[float]]] = {runtime: {name: [] for name in Parts.names} for runtime in runtimes}
+    times: dict[str, dict[str, list[float]]] = {
+        runtime: {name: [] for name in steps} for runtime, steps in runtimes.items()
+    }
     for number in range(rounds + 2):
         for runtime, steps in runtimes.items():
-            for name in Parts.names:
+            for name, step in steps.items():
                 started_ns = time.process_time_ns()
-                steps[name](pixels)
+                step(pixels)
                 spent_ms = (time.process_time_ns() - started_ns) / 1e6 / len(pixels)
                 if number >= 2:  # the first ones choose kernels
                     times[runtime][name].append(spent_ms)
@@ -185,7 +191,7 @@ def report(batch_size: int, times: dict[str, dict[str, list[float]]]) -> None:
         of = {name: median(each) for name, each in parts.items()}
         print(f"\n{runtime}, batch {batch_size}: CPU ms per image, median of {len(parts[BARE])} rounds")
         before = 0.0
-        for name in Parts.names[1:]:
+        for name in (each for each in parts if each != SHALLOW):
             added = of[name] - before
             print(f"  up to {name:14s} {of[name]:7.2f}   this part {added:6.2f}, {added / of['whole']:4.0%}")
             before = of[name]

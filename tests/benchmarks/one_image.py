@@ -2,13 +2,13 @@
 
     python tests/benchmarks/one_image.py [MODEL_DIR] [--threads N] [--images 60] [--turns 3] [--venv .venv-peers]
 
-uint8 frame in, score and outline out: for us `Engine.infer`, which resizes, scores and reduces the map, and the outline
-that the operators' page draws from it; for anomalib `TorchInferencer.predict` and `OpenVINOInferencer.predict` with the
-numpy image, whose answer holds score, map and mask, and the contours of that mask. Both peers have EfficientNet-Lite0
-at strides 8 and 16, at one input size. STFPM has learned for a moment, and PatchCore's bank holds 15,000 vectors of
-noise, which does for speed. Each method is a process of its own (one_image_of.py), one at a time, in turns. What counts
-is CPU time, since other programs may use the machine, too; figures to be quoted want it quiet all the same. --venv has
-anomalib, openvino with its extras for ONNX, and this package's dependencies.
+uint8 frame in, score and outline out: for us `Engine.infer`, which resizes, scores and reduces the map, and the
+contours of it that the operators' page draws; for anomalib `TorchInferencer.predict` and `OpenVINOInferencer.predict`
+with the numpy image, whose answer holds score, map and mask, and the contours of that mask. Both peers have
+EfficientNet-Lite0 at strides 8 and 16, at one input size. STFPM has learned for a moment, and PatchCore's bank holds
+15,000 vectors of noise, which does for speed. Each method is a process of its own (one_image_of.py), one at a time, in
+turns. What counts is CPU time, since other programs may use the machine, too; figures to be quoted want it quiet all
+the same. --venv has anomalib, openvino with its extras for ONNX, and this package's dependencies.
 """
 
 import argparse

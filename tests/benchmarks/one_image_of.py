@@ -51,11 +51,11 @@ def part_with_a_blot(seed: int) -> np.ndarray:
 
 
 def ours(work: Path, threads: int, model_dir: Path | None, *, openvino: bool) -> Way:
-    """As the worker looks at a frame and the page draws what it found."""
+    """As the worker looks at a frame, and the page finds the outline of what it draws."""
     from line_inspector.inference.engine import Finding
     from line_inspector.inference.export_cache import ExportCache
     from line_inspector.inference.load import load_verified_engine, load_verified_openvino_engine
-    from line_inspector.overlay.picture import outline
+    from line_inspector.overlay.picture import contours
 
     model_dir = model_dir or untrained(work)
     if openvino:
@@ -68,9 +68,8 @@ def ours(work: Path, threads: int, model_dir: Path | None, *, openvino: bool) ->
     def way(frame: np.ndarray) -> object:
         (found,) = engine.infer([frame])
         assert isinstance(found, Finding)
-        picture = np.zeros_like(frame)
-        outline(picture, found.heat.astype(np.float32) / 255, engine.pixel_threshold)
-        return found.score, picture
+        heat = found.heat.astype(np.float32) / 255
+        return found.score, contours(heat, engine.pixel_threshold, (frame.shape[0], frame.shape[1]))
 
     return way
 
