@@ -189,7 +189,20 @@ def test_a_data_set_that_lacks_something_is_told_before_anything_is_emptied(
 
 
 def test_no_images_folder(line_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "nowhere" in refused(capsys, line_file, "--images", tmp_path / "nowhere")
+    message = refused(capsys, line_file, "--images", tmp_path / "nowhere")
+    assert message.startswith(f"error: {tmp_path / 'nowhere'}: no such folder. ")
+
+
+def test_a_folder_without_what_the_belt_shows_is_named_as_it_was_typed(
+    line_file: Path, images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(images.parent)
+    (images / "test").rename(images / "proof")
+    message = refused(capsys, line_file, "--images", images.name)
+    assert message.startswith(f"error: {images.name}: holds no folder test. Put pictures of good parts into test/good")
+    (images / "proof").rename(images / "test")
+    (images / "train" / "good").rename(images / "train" / "fine")
+    assert refused(capsys, line_file, "--images", images.name).startswith("error: parts/train/good: no such folder")
 
 
 @pytest.mark.parametrize("simulation", [None, "missing"])
