@@ -4,13 +4,11 @@ import random
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from line_inspector.commands.demo_folder import require_ours, require_outside
 from line_inspector.config import FolderCamera, Line, LineTrigger, SimulatedCamera, SimulationSettings
 from line_inspector.errors import InputError
 from line_inspector.images import list_images, read_image, require_folder
-from line_inspector.line_file import parse_line, read_line_file
+from line_inspector.line_file import parse_line, read_line_file, write_document
 from line_inspector.simulation.scenes import subjects
 
 LEDGER = "ledger.sqlite"  # never the ledger of the line that the demo was given
@@ -48,9 +46,7 @@ def line_file_of(line: Line) -> Path:
 
 def write_line_file(line: Line) -> Path:
     """Writes the line file into the line's folder, which can then be moved; returns its path."""
-    path = line_file_of(line)
-    path.write_text(yaml.safe_dump(_document(line), sort_keys=False), encoding="utf-8")
-    return path
+    return write_document(_document(line), line_file_of(line))
 
 
 def _document(line: Line) -> dict[str, Any]:
