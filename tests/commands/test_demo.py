@@ -269,6 +269,30 @@ def test_words_tell_what_was_caught_and_what_is_missing(line_file: Path) -> None
     assert "median 100 ms, 99 % within 201 ms" in words
 
 
+@pytest.mark.parametrize(
+    ("started", "typed"),
+    [
+        ("venv/bin/line-inspector", "venv/bin/line-inspector"),
+        ("on-path/line-inspector", "line-inspector"),
+        ("line_inspector/__main__.py", f"{sys.executable} -m line_inspector"),
+    ],
+)
+def test_the_hint_at_the_end_can_be_typed_as_it_stands(
+    line_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: str, typed: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path / "on-path"))
+    script = tmp_path / started
+    script.parent.mkdir(parents=True)
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "argv", [str(script), "demo"])
+    line = read_line_file(line_file)
+    words = in_words(NOTHING, line, line.data_dir / "line.yaml")
+    assert f"Look further: {typed} ledger report run/demo/line.yaml\n" in words
+    assert "pictures in run/demo/archive, log in run/demo/line.log" in words
+
+
 def interrupt(number: int, after: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs the demo, and sends it the signal when it has said `after`."""
     words = [*COMMAND, *arguments]
