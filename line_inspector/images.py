@@ -84,20 +84,32 @@ def write_png(path: Path, picture: Frame) -> None:
 
 
 def list_images(folder: Path, *, below: bool = False) -> list[Path]:
-    """Every image file directly in `folder`, or also `below` it, by name.
+    """Every image file directly in `folder`, or also `below` it, by name; hidden ones are passed over.
 
     Raises InputError where there is no folder or no image.
     """
     try:
-        if not folder.is_dir():
-            raise InputError("no such folder", str(folder), "Check the path")
+        require_folder(folder)
         files = folder.rglob("*") if below else folder.iterdir()
-        found = sorted(p for p in files if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+        found = sorted(p for p in files if is_image_name(p.name) and p.is_file())
     except OSError as e:
         raise InputError(f"folder cannot be read ({e.strerror})", str(folder), "Check its permissions") from e
     if not found:
         raise InputError("folder holds no image", str(folder), f"Put {', '.join(IMAGE_SUFFIXES)} files there")
     return found
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file of this name is taken for an image: `._001.png` is not, which macOS writes beside `001.png`."""
+    return Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")
+
+
+def require_folder(folder: Path) -> None:
+    """Raises InputError for a path at which nothing is, or a file."""
+    if folder.is_file():
+        raise InputError("is a file, not a folder", str(folder), "Name a folder")
+    if not folder.is_dir():
+        raise InputError("no such folder", str(folder), "Check the path")
 
 
 def _upright(picture: Image.Image) -> Image.Image:

@@ -1,7 +1,8 @@
-"""Reads a line file: YAML to a validated Line, with the file's line number in every complaint."""
+"""Reads a line file: YAML to a validated Line, with the file's line number in every complaint. Writes one."""
 
 import difflib
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -13,6 +14,7 @@ from line_inspector.config import Line, Section
 from line_inspector.errors import InputError
 
 Place = tuple[int | str, ...]
+LIKE_A_TIME = re.compile(r"\d+(:\d+)+")  # in quotes even where YAML needs none: who changes 02:30 to 22:30 would
 
 
 def read_line_file(path: Path) -> Line:
@@ -33,6 +35,12 @@ def read_line_file(path: Path) -> Line:
         raise InputError("holds no mapping of keys", str(path), "Start from config/line.yaml")
     _refuse_ambiguity(node, path, {})
     return parse_line(data, path, node)
+
+
+def write_document(document: Mapping[str, Any], path: Path) -> Path:
+    """Writes the keys of a line as a line file, a time of day in quotes; returns its path."""
+    path.write_text(yaml.dump(document, Dumper=_Dumper, sort_keys=False), encoding="utf-8")
+    return path
 
 
 def parse_line(data: dict[str, Any], path: Path, node: yaml.Node | None = None) -> Line:
@@ -154,3 +162,14 @@ def _anchored(section: Any, base: Path) -> Any:
             sections = {key: item for key, item in value.items() if isinstance(item, BaseModel)}
             changes[name] = {**value, **{key: _anchored(item, base) for key, item in sections.items()}}
     return section.model_copy(update=changes)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Safe, and with quotes where a person who edits the file is going to need them."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'" if LIKE_A_TIME.fullmatch(text) else None)
+
+
+_Dumper.add_representer(str, _text)

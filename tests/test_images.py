@@ -183,6 +183,7 @@ def test_a_folder_is_listed_by_name_and_only_its_images(tmp_path: Path) -> None:
     for name in ("b.PNG", "a.jpg", "notes.txt", "c.tiff"):
         (tmp_path / name).touch()
     (tmp_path / "sub.png").mkdir()
+    (tmp_path / "._a.jpg").write_bytes(b"what macOS knows of a.jpg")
     assert [path.name for path in list_images(tmp_path)] == ["a.jpg", "b.PNG", "c.tiff"]
 
 
@@ -191,3 +192,6 @@ def test_a_folder_without_images_and_no_folder_are_refused(tmp_path: Path) -> No
         list_images(tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         list_images(tmp_path / "none")
+    (tmp_path / "a.png").touch()
+    with pytest.raises(InputError, match="a.png: is a file, not a folder"):
+        list_images(tmp_path / "a.png")

@@ -6,7 +6,7 @@ import pytest
 
 from line_inspector.config import Line
 from line_inspector.errors import InputError
-from line_inspector.line_file import read_line_file
+from line_inspector.line_file import read_line_file, write_document
 
 ROOT = Path(__file__).parent.parent
 GOOD = """\
@@ -124,6 +124,18 @@ def test_a_camera_may_be_called_like_a_key(tmp_path: Path, camera: str) -> None:
         ("simulation:", f"records: {{ledger: {'x' * 5000}}}\nsimulation:", 14, "at most 4096 characters"),
         ("data_dir: data", "data_dir: ~nobody-of-this-name/x", 3, "home"),
         ("simulation:", "training: {at: 25:00}\nsimulation:", 14, "training.at"),
+        (
+            "simulation:",
+            "training:\n  at: 22:30\nsimulation:",
+            15,
+            'without quotes as a number, here 1350; write at: "22:30"',
+        ),
+        (
+            "simulation:",
+            "training:\n  at: 22:30:00\nsimulation:",
+            15,
+            'without quotes as a number, here 81000; write at: "',
+        ),
         ("simulation:", "overlay: {port: 65536}\nsimulation:", 14, "less than or equal to 65535"),
         ("to_gate_mm: 300", "to_gate_mm: 20", 1, "camera top leaves no time to decide"),
         ("speed_mm_s: 250", "speed_mm_s: 0.08", 5, "greater than or equal to 0.1"),
@@ -222,3 +234,13 @@ def test_no_mutation_of_a_line_file_ends_in_anything_but_a_line_or_one_clear_lin
             assert "\n" not in str(e)
             refused += 1
     assert refused > MUTATIONS / 2
+
+
+@pytest.mark.parametrize("time", ["02:30", "22:30"])
+def test_a_written_line_has_its_time_of_day_in_quotes(tmp_path: Path, time: str) -> None:
+    path = tmp_path / "line.yaml"
+    path.write_text(GOOD.replace("simulation:", f"training: {{at: '{time}'}}\nsimulation:", 1))
+    given = read_line_file(path)
+    written = write_document(given.model_dump(mode="json", exclude_none=True), tmp_path / "written.yaml")
+    assert f"at: '{time}'\n" in written.read_text()
+    assert read_line_file(written) == given

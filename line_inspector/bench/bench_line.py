@@ -7,7 +7,6 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-import yaml
 
 from line_inspector.cameras.renderer import render
 from line_inspector.config import Line
@@ -21,7 +20,7 @@ from line_inspector.inference.model_directory import (
     write_model_directory,
 )
 from line_inspector.inference.scale import ScoreScale
-from line_inspector.line_file import parse_line
+from line_inspector.line_file import parse_line, write_document
 from line_inspector.model.adps import ADPS
 from line_inspector.model.configurations import CONFIGURATIONS, DEFAULT
 from line_inspector.training.registry import Registry
@@ -73,8 +72,7 @@ def prepare_subject(given: Line | None, folder: Path, cameras: int) -> Subject:
         cv2.imwrite(str(pictures / f"{number:03d}.bmp"), frame)  # read in a fraction of a millisecond
     document = _document(given or parse_line(BUILT_IN | {"data_dir": str(folder)}, folder / "built-in"))
     document |= {"data_dir": str(folder / "line"), "cameras": _cameras(document, pictures, frames, cameras)}
-    path = folder / "line.yaml"
-    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    path = write_document(document, folder / "line.yaml")
     line = parse_line(document, path)
     assert line.simulation
     Registry(line.registry_dir, line.recipe, exports=line_exports(line, line.recipe)).publish(model_dir)

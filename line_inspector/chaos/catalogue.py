@@ -1,5 +1,6 @@
 """The one table of faults."""
 
+import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -72,14 +73,14 @@ def chosen(names: Iterable[str], line: Line) -> list[str]:
     wanted = list(dict.fromkeys(names))
     for name in wanted:
         if name not in CATALOGUE:
-            raise InputError("no such fault", f"--fault {name}", f"Known: {', '.join(CATALOGUE)}")
-        if remedy := _lacking(name, line):
+            raise InputError("no such fault", f"--fault {name}", _instead_of(name))
+        if remedy := lacking(name, line):
             raise InputError(f"cannot be done to line {line.line}", f"--fault {name}", remedy)
-    return wanted or [name for name in CATALOGUE if name not in OF_A_PLC or not _lacking(name, line)]
+    return wanted or [name for name in CATALOGUE if name not in OF_A_PLC or not lacking(name, line)]
 
 
-def _lacking(name: str, line: Line) -> str:
-    """What the line's file would have to hold for this fault; empty where it holds it."""
+def lacking(name: str, line: Line) -> str:
+    """Why this line cannot be hurt by this fault: what its file would have to hold; empty where it holds it."""
     station = name.partition("_")[2]
     if name in OF_A_PLC and not isinstance(line.decision.gate, PlcGateSection):
         return "Its gate is not driven by a PLC: decision.gate.kind modbus or opcua"
@@ -88,3 +89,8 @@ def _lacking(name: str, line: Line) -> str:
     if station == "encoder" and not line.counter:
         return "Nothing reads its belt's count: belt.encoder.source"
     return ""
+
+
+def _instead_of(name: str) -> str:
+    near = difflib.get_close_matches(name.replace("-", "_").lower(), CATALOGUE, n=1)
+    return f"Did you mean {near[0]}?" if near else f"Known: {', '.join(CATALOGUE)}"

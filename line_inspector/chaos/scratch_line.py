@@ -4,12 +4,10 @@ import random
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from line_inspector.chaos.scratch_gate import at_another_port, scratch_counter, scratch_gate
 from line_inspector.config import FolderCamera, Line, SimulatedCamera, SimulationSettings
 from line_inspector.config.inference import LOCAL
-from line_inspector.line_file import parse_line
+from line_inspector.line_file import parse_line, write_document
 from line_inspector.simulation.scenes import subjects
 
 LEDGER = "ledger.sqlite"
@@ -71,8 +69,7 @@ def world_line(line: Line, data_dir: Path) -> Line:
 
 def write_line(line: Line, path: Path) -> Path:
     """Writes the line file; returns its path."""
-    path.write_text(yaml.safe_dump(line.model_dump(mode="json", exclude_none=True), sort_keys=False), encoding="utf-8")
-    return path
+    return write_document(line.model_dump(mode="json", exclude_none=True), path)
 
 
 def _camera(given: Line, name: str, document: dict[str, Any], cable: Path) -> dict[str, Any]:

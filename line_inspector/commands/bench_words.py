@@ -8,6 +8,8 @@ from line_inspector.bench.measurement import Measurement
 from line_inspector.bench.roofline import Roofline
 from line_inspector.bench.transport import Transport
 
+ABOVE_ALL = ", since it is PyTorch's limit: another runtime may be above it, and one measured in haste is imprecise"
+
 
 def in_words(measured: Measurement) -> str:
     """All of it, the answer first."""
@@ -41,7 +43,7 @@ def _roofline(roof: Roofline) -> list[str]:
         f" memory {roof.memory_bytes_per_s / 1e9:.1f} GB/s.",
         f"The model takes {roof.flops_per_image / 1e9:.2f} GFLOP and {roof.bytes_per_image / 1e6:.0f} MB a frame, so"
         f" {roof.bound} allow {roof.attainable_images_per_s:.1f} images/s; it reaches {roof.images_per_s:.1f},"
-        f" {roof.fraction:.0%} of that.",
+        f" {roof.fraction:.0%} of that{ABOVE_ALL if roof.fraction > 1.0 else ''}.",
     ]
 
 

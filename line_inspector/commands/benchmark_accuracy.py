@@ -43,7 +43,7 @@ def benchmark_accuracy(
     work: Annotated[
         Path, typer.Option(help="Keeps every model: run again, it goes on where it was interrupted.")
     ] = Path("run/benchmark-accuracy"),
-    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("docs/accuracy.md"),
+    out: Annotated[Path, typer.Option(help="The page to write; it replaces one that is there.")] = Path("accuracy.md"),
     ablations: Annotated[
         bool, typer.Option("--ablations", help="Also train without each part of the method, for comparison.")
     ] = False,

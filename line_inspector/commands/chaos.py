@@ -25,7 +25,9 @@ def register(app: typer.Typer) -> None:
 
 def chaos(
     line_file: Annotated[Path, typer.Argument(help="the line file", metavar="LINE.yaml")],
-    minutes: Annotated[float, typer.Option(help="how long faults are done, at least one; a day at most")] = 5,
+    minutes: Annotated[
+        float, typer.Option(help="for how long faults are begun, 1440 at most; one is done however short")
+    ] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document and nothing else")] = False,
     fault: Annotated[list[str] | None, typer.Option(help="only this fault; may be given more than once")] = None,
     seed: Annotated[int | None, typer.Option(help="of the order and of the parts", min=0, max=LARGEST_SEED)] = None,

@@ -2,7 +2,7 @@
 
 import json
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -21,10 +21,14 @@ WIDTHS = (18, 10, 12, 10, 5, 7, 8, 11, 7)
 
 
 class Report:
-    """Prints to standard output: as JSON once, at the end; otherwise as it goes."""
+    """Prints to standard output: as JSON once, at the end; otherwise as it goes.
 
-    def __init__(self, line: Line, seed: int, model: str, as_json: bool) -> None:
+    `names` are the faults that were to be done; `not_possible` says why some cannot be, on this line or machine.
+    """
+
+    def __init__(self, line: Line, names: Sequence[str], seed: int, model: str, as_json: bool) -> None:
         self.not_possible: dict[str, str] = {}
+        self._names = names
         self._line, self._seed, self._model, self._as_json = line, seed, model, as_json
         self._console = Console(highlight=False)
 
@@ -70,6 +74,7 @@ class Report:
             "median_service_after_ms": _median_service(outcomes),
             "never_served_again": _never_served_again(outcomes),
             "not_possible": self.not_possible,
+            "not_reached": self._not_reached(outcomes),
             "interrupted": interrupted,
             "faults": [_flat(found) for found in outcomes],
         }
@@ -87,8 +92,19 @@ class Report:
             f" in full service after {_or_dash(service)} ms in the median.",
             f"Defective parts that the model let pass, fault or no fault: {count.missed_by_model}.",
             *_surprises(outcomes),
-            *(f"Not done: {name}: {why}." for name, why in self.not_possible.items()),
+            *self._left_out(outcomes),
         ]
+
+    def _left_out(self, outcomes: list[Outcome]) -> Iterator[str]:
+        if self.not_possible:
+            yield "Not possible on this line or machine:"
+            yield from (f"  {name}: {why}." for name, why in self.not_possible.items())
+        if names := self._not_reached(outcomes):
+            yield f"Not reached in this time (--minutes gives more): {', '.join(names)}."
+
+    def _not_reached(self, outcomes: list[Outcome]) -> list[str]:
+        known = {found.name for found in outcomes} | self.not_possible.keys()
+        return [name for name in self._names if name not in known]
 
     @property
     def _deadline_ms(self) -> float:

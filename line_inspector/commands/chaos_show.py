@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from line_inspector.chaos.campaign import Campaign
+from line_inspector.chaos.catalogue import lacking
 from line_inspector.chaos.judge import Blow
 from line_inspector.chaos.scratch import Scratch
 from line_inspector.chaos.scratch_line import ledger_file, scratch_line, stands_in
@@ -36,7 +37,7 @@ def show(
     require_startable(line)
     if others := unlike(given):
         _say(f"Not as in the line file: {', '.join(others)}.")
-    report = Report(line, seed, _put_model_into_service(given, line, scratch), as_json)
+    report = Report(line, names, seed, _put_model_into_service(given, line, scratch), as_json)
     logging.getLogger().addHandler(logging.FileHandler(scratch.log))  # that stations are started again is no news here
     with stop_signals() as stop:
         blows, witness = _hurt(line, scratch, names, minutes, seed, stop, report)
@@ -80,7 +81,9 @@ def _hurt(
         if not blows and campaign.not_possible:
             name, why = next(iter(campaign.not_possible.items()))
             raise InputError("cannot be done on this machine", f"--fault {name}", why)
-        report.not_possible = campaign.not_possible
+        # A line of little time may have tried none of these.
+        told_by_file = {name: why for name in names if (why := lacking(name, line))}
+        report.not_possible = campaign.not_possible | told_by_file
         _say("Stopping the line ...")
     return blows, witness
 

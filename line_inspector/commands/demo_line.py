@@ -4,16 +4,15 @@ import random
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from line_inspector.commands.demo_folder import require_ours, require_outside
 from line_inspector.config import FolderCamera, Line, LineTrigger, SimulatedCamera, SimulationSettings
 from line_inspector.errors import InputError
-from line_inspector.images import list_images, read_image
-from line_inspector.line_file import parse_line, read_line_file
+from line_inspector.images import list_images, read_image, require_folder
+from line_inspector.line_file import parse_line, read_line_file, write_document
 from line_inspector.simulation.scenes import subjects
 
 LEDGER = "ledger.sqlite"  # never the ledger of the line that the demo was given
+TO_SHOW = "Put pictures of good parts into test/good, of defective ones into test/<defect>, beside train/good"
 
 
 def read_demo_line(line_file: Path, images: Path | None) -> Line:
@@ -26,13 +25,14 @@ def read_demo_line(line_file: Path, images: Path | None) -> Line:
     require_ours(given.data_dir)
     require_outside(line_file.resolve(), given.data_dir)
     simulation = given.simulation or SimulationSettings()
-    images = images.resolve() if images else simulation.images
+    named = images or simulation.images
+    images = named.resolve() if named else None
     changed: dict[str, Any] = {"simulation": simulation.model_copy(update={"images": images})}
     changed["records"] = given.records.model_copy(update={"ledger": LEDGER})
     document = _document(given.model_copy(update=changed))
-    if images:
+    if named and images:
         require_outside(images, given.data_dir)
-        shown = _shown_pictures(images)
+        shown = _shown_pictures(named)
         document["cameras"] = {name: camera | shown for name, camera in document["cameras"].items()}
     line = parse_line(document, line_file_of(given))
     _require_parts(line, line_file)
@@ -46,9 +46,7 @@ def line_file_of(line: Line) -> Path:
 
 def write_line_file(line: Line) -> Path:
     """Writes the line file into the line's folder, which can then be moved; returns its path."""
-    path = line_file_of(line)
-    path.write_text(yaml.safe_dump(_document(line), sort_keys=False), encoding="utf-8")
-    return path
+    return write_document(_document(line), line_file_of(line))
 
 
 def _document(line: Line) -> dict[str, Any]:
@@ -57,12 +55,13 @@ def _document(line: Line) -> dict[str, Any]:
 
 def _shown_pictures(images: Path) -> dict[str, Any]:
     """A camera's keys so that it shows every picture under test/. Raises InputError for one that cannot be read."""
+    require_folder(images)
     if not (images / "test").is_dir():
-        raise InputError("holds no folder test", str(images), "Give a data set in the layout of MVTec AD")
+        raise InputError("holds no folder test", str(images), TO_SHOW)
     folders = sorted(found for found in (images / "test").iterdir() if found.is_dir())
     shapes = [read_image(path).shape for folder in folders for path in list_images(folder)]
     if not shapes:
-        raise InputError("holds no folder of images", str(images / "test"), "Add test/good and test/<defect>")
+        raise InputError("holds no folder of images", str(images / "test"), TO_SHOW)
     return {
         "source": {"kind": "folder"},
         "max_height_px": max(shape[0] for shape in shapes),

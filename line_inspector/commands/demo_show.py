@@ -49,7 +49,7 @@ def show(
     """
     line = read_demo_line(line_file, images)
     assert line.simulation
-    good = _read_good(line.simulation.images) if line.simulation.images else None
+    good = _read_good(images or line.simulation.images) if line.simulation.images else None
     with claimed(line):
         require_startable(line)
         listen(line.overlay.host, line.overlay.port).close()

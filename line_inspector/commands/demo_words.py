@@ -1,5 +1,8 @@
 """The demo's summary in words."""
 
+import shlex
+import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -36,5 +39,20 @@ def _challenged(counts: Mapping[str, int]) -> Iterator[str]:
 
 
 def _further(line: Line, line_file: Path) -> Iterator[str]:
-    yield f"Look further: line-inspector ledger report {line_file}"
-    yield f"              pictures in {line.archive_dir}, log in {line.data_dir / 'line.log'}"
+    yield f"Look further: {_program()} ledger report {_from_here(line_file)}"
+    yield f"              pictures in {_from_here(line.archive_dir)}, log in {_from_here(line.data_dir / 'line.log')}"
+
+
+def _program() -> str:
+    """This program as it can be typed here: what `make` installs is not on the PATH."""
+    started = Path(sys.argv[0])
+    if started.name == "__main__.py":
+        return f"{_from_here(Path(sys.executable))} -m line_inspector"
+    found = shutil.which(started.name)
+    return started.name if found and started.exists() and started.samefile(found) else _from_here(started)
+
+
+def _from_here(path: Path) -> str:
+    """For a shell, relative to the working directory where it lies below it; links are left as they are."""
+    whole = Path.cwd() / path
+    return shlex.quote(str(whole.relative_to(Path.cwd())) if whole.is_relative_to(Path.cwd()) else str(whole))

@@ -19,8 +19,8 @@ def register(app: typer.Typer) -> None:
 
 
 def new(
+    worker: Annotated[list[str], typer.Option(help="Name of a worker in the line file; several times.")],
     folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder to write to.")] = "keys",
-    worker: Annotated[list[str] | None, typer.Option(help="Name of a worker in the line file; several times.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the pairs of these workers.")] = False,
 ) -> None:
     """Make a key pair for the line and one for each worker, and say which file belongs on which host.
@@ -34,7 +34,7 @@ def new(
 
     if not folder:
         raise InputError("is empty", "DIR", "Name the folder to write to")
-    workers = list(dict.fromkeys(worker or ["far"]))
+    workers = list(dict.fromkeys(worker))
     for name in workers:
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,31}", name) or name == LINE_KEY:
             raise InputError(f"not a name for a worker: {name!r}", "--worker", "Take its name in the line file")

@@ -21,7 +21,9 @@ def register(app: typer.Typer) -> None:
 
 
 def part(
-    part_id: Annotated[str, typer.Argument(help="id of the part, as in the ledger and on the page", metavar="ID")],
+    part_id: Annotated[
+        str, typer.Argument(help="id of the part, as on the page and in the names of archived pictures", metavar="ID")
+    ],
     line_file: Annotated[Path, typer.Argument(help="the line file", metavar="LINE.yaml")],
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
@@ -29,12 +31,15 @@ def part(
 
     Exit code 1 where the ledger does not know it.
     """
-    from line_inspector.records.trace import trace
+    from line_inspector.records.trace import newest_part_id, trace
 
     line = read_line_file(line_file)
     found = trace(line.ledger_url, line.archive_dir, part_id)
     if found is None:
-        print(f"the ledger of line {line.line} knows no part {part_id!r}", file=sys.stderr)
+        newest = newest_part_id(line.ledger_url)
+        ids = f"the page shows ids, and pictures in {line.archive_dir} are named by them; the newest is {newest!r}"
+        remark = "it holds none yet" if newest is None else ids
+        print(f"the ledger of line {line.line} knows no part {part_id!r}: {remark}", file=sys.stderr)
         raise typer.Exit(1)
     document = _document(line.line, found)
     print(json.dumps(document, indent=2) if as_json else _in_words(document))

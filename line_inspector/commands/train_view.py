@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -23,6 +23,7 @@ Foreground = Annotated[
 ]
 
 KINDS: dict[str, Literal["none", "auto", "file"]] = {"none": "none", "auto": "auto"}
+SHARES = "Give X,Y,WIDTH,HEIGHT as shares of the frame, 0 to 1, such as 0.25,0.1,0.5,0.8."
 TILES = re.compile(r"(\d{1,2})[xX](\d{1,2})")
 
 
@@ -31,14 +32,22 @@ def read_view(roi: str, tiles: str, overlap: float, foreground: str) -> tuple[Vi
     try:
         x, y, width, height = (float(share) for share in roi.split(","))
     except ValueError as e:
-        remedy = "Give left, top, width and height as shares of the frame, such as 0.25,0.1,0.5,0.8."
-        raise InputError(f"{roi!r} is no region", "--roi", remedy) from e
+        raise InputError(f"{roi!r} is no region", "--roi", SHARES) from e
     counts = TILES.fullmatch(tiles)
     if not counts:
         raise InputError(f"{tiles!r} is no grid of tiles", "--tiles", "Give rows x columns, such as 2x3.")
     kind = KINDS.get(foreground, "file")
-    try:
-        view = View(x, y, width, height, int(counts[1]), int(counts[2]), overlap, kind)
-    except ValueError as e:
-        raise InputError(str(e), "--roi, --tiles and --tile-overlap", "Change them.") from e
+    rows, columns = int(counts[1]), int(counts[2])
+    _view(
+        f"--roi {roi}", SHARES, x=x, y=y, width=width, height=height
+    )  # apart, so that neither is blamed for the other
+    _view(f"--tiles {tiles}", "Give rows x columns, such as 2x3.", rows=rows, columns=columns)
+    view = View(x, y, width, height, rows, columns, overlap, kind)
     return view, Path(foreground) if kind == "file" else None
+
+
+def _view(where: str, remedy: str, **fields: Any) -> View:
+    try:
+        return View(**fields)
+    except ValueError as e:
+        raise InputError(str(e), where, remedy) from e

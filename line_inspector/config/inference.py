@@ -17,7 +17,7 @@ class WorkerSettings(Section):
 
     host: WorkerHost = Field(description="local, or the address at which a worker on another host listens")
     keys: FilePath | None = Field(
-        None, description="folder of CURVE keys, for another host; made by `line-inspector keys new`"
+        None, description="folder of CURVE keys, for another host; made by `line-inspector keys new DIR --worker NAME`"
     )
 
     @property
@@ -42,8 +42,8 @@ class WorkerSettings(Section):
     def _no_frame_leaves_the_host_in_the_clear(self) -> "WorkerSettings":
         if not self.is_local and self.keys is None:
             raise ValueError(
-                f"{self.host} is another host, which takes keys: make them with `line-inspector keys new DIR` and set"
-                " keys: DIR"
+                f"{self.host} is another host, which takes keys: make them with `line-inspector keys new DIR --worker"
+                " NAME` and set keys: DIR"
             )
         return self
 

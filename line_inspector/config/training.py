@@ -2,15 +2,24 @@
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from line_inspector.config.section import Section
+
+
+def _quoted(given: object) -> object:
+    """Raises ValueError for a time without quotes: YAML reads 22:30 as minutes or seconds, to the base of 60."""
+    if isinstance(given, int) and not isinstance(given, bool):
+        hours, minutes = divmod(given, 60)
+        time = f"{hours:02}:{minutes:02}" if 0 <= hours < 24 else "22:30"
+        raise ValueError(f'YAML reads a time without quotes as a number, here {given}; write at: "{time}"')
+    return given
 
 
 class TrainingSettings(Section):
     """The nightly loop."""
 
-    at: Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = Field(
+    at: Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$"), BeforeValidator(_quoted)] = Field(
         "02:30", description="time of day for the trainer, local time"
     )
     minutes: float = Field(30, gt=0, le=1440, description="training time")

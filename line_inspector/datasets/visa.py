@@ -96,9 +96,9 @@ def _below(folder: Path, relative: str) -> Path:
 
 
 def _csv(place: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    """The rows of a CSV file with a header; they have at least these columns."""
+    """The rows of a CSV file with a header; they have at least these columns. A spreadsheet may have saved it."""
     try:
-        with place.open(newline="", encoding="utf-8") as file:
+        with place.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             missing = set(columns) - set(reader.fieldnames or ())
             rows = [{name: row.get(name) or "" for name in columns} for row in reader]

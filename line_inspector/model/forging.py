@@ -28,7 +28,8 @@ class Forger:
     are donors' and procedural ones, half each.
     `structural_share` of the forgeries come from `defects.py`, the rest are DRAEM's blended textures. `on_product`:
     nothing is forged beside the product where one stands out (see foreground.py). `mono`: forgeries are grey, since the
-    camera that took the good images knows no colour.
+    camera that took the good images knows no colour. `cut_from`: of so many good images the donors are tiles; None
+    where they are whole ones.
     """
 
     donors: Sequence[Image]
@@ -40,6 +41,7 @@ class Forger:
     highest_transparency: float = 0.8
     on_product: bool = False
     mono: bool = False
+    cut_from: int | None = None
 
     def sample(self, rng: np.random.Generator, image: Image, within: Mask | None = None) -> Sample:
         """A good or a forged image with its mask, sometimes turned by 90 degrees either way; see `forge`."""
@@ -113,7 +115,8 @@ class Forger:
     def texture_source(self) -> str:
         """What the anomalies are made of, for the record."""
         folder = f", {len(self.textures)} images of a texture folder" if self.textures else ""
-        return f"procedural textures, regions of {len(self.donors)} good images{folder}, structural forgeries"
+        donors = f"{len(self.donors)} tiles of {self.cut_from}" if self.cut_from else str(len(self.donors))
+        return f"procedural textures, regions of {donors} good images{folder}, structural forgeries"
 
 
 def _visibly_changed(before: Image, after: Image) -> Mask:

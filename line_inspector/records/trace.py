@@ -67,6 +67,13 @@ def trace(ledger_url: str, archive_dir: Path, part_id: str) -> PartTrace | None:
     return PartTrace(record, *place, image, heat, kept.retired_wall_ns, kept.retired_why)
 
 
+def newest_part_id(ledger_url: str) -> str | None:
+    """The id of the part that was triggered last; None of an empty ledger. Raises InputError as `read_parts` does."""
+    with reading(ledger_url) as connection:
+        found = connection.execute(select(parts.c.part_id).order_by(parts.c.trigger_wall_ns.desc()).limit(1)).scalar()
+    return None if found is None else str(found)
+
+
 class _Kept(msgspec.Struct):
     image_path: str
     heat_path: str | None

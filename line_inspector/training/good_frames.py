@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from line_inspector.errors import InputError
-from line_inspector.images import Frame, list_images, read_image
+from line_inspector.images import Frame, is_image_name, list_images, read_image
 from line_inspector.inference.preprocess import to_model_input
 from line_inspector.inference.tiling import Tiling
 from line_inspector.inference.view import WHOLE, View
@@ -16,6 +16,7 @@ from line_inspector.training.foreground import foreground_for
 from line_inspector.training.splits import different
 
 FEWEST_IMAGES = 8
+USUAL_PLACES = ("train/good", "train/ok", "good")  # of good images, where somebody names a data set or its train/
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,18 @@ class GoodFrames:
 
 
 def read_good_folder(folder: Path, size_px: int, view: View = WHOLE, foreground_file: Path | None = None) -> GoodFrames:
-    """Read every image directly in `folder`, by name. Raises InputError as `read_good_frames` does."""
-    return read_good_frames(list_images(folder), size_px, view, foreground_file)
+    """Read every image directly in `folder`, by name. Raises InputError as `read_good_frames` does.
+
+    One that holds none, but a folder of good ones in a usual place below it, is told of that.
+    """
+    try:
+        paths = list_images(folder)
+    except InputError as e:
+        for inner in (folder / below for below in USUAL_PLACES):
+            if any(is_image_name(path.name) for path in inner.glob("*")):
+                raise InputError("folder holds no image", str(folder), f"Name {inner}, which does") from e
+        raise
+    return read_good_frames(paths, size_px, view, foreground_file)
 
 
 def read_good_frames(

@@ -67,6 +67,9 @@ def build_forger(good: GoodFrames, train: list[int], options: TrainingOptions) -
         structural_share=options.structural_share,
         turned_share=options.turned_share,
         mono=all((donor == donor[..., :1]).all() for donor in donors),
+        cut_from=min(len(train), len(donors))
+        if tiles.are_cut
+        else None,  # every image comes once before any comes twice
         on_product=options.on_product and not tiles.are_cut and stands_out(donors[:LOOKED_AT]),
     )
 

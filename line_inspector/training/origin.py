@@ -18,6 +18,7 @@ from line_inspector.training.good_frames import GoodFrames
 from line_inspector.training.options import TrainingOptions
 
 Origin = dict[str, str]  # what, in a person's words, to its value
+BUDGET = "budget"
 MOST_NAMED = 3
 DIGITS = 12
 CLOCK_ONLY = ("threads", "device")  # how fast it goes, and the last bit of a sum
@@ -34,7 +35,7 @@ def origin_of(
         "foreground": None if good.tiling.foreground is None else _digest([good.tiling.foreground]),
         "textures": _digest(forger.textures),
         "parent": None if parent is None else read_manifest(parent).files[WEIGHTS][:DIGITS],
-        "budget": {"steps": budget.steps, "epochs": budget.epochs, "seconds": budget.seconds},
+        BUDGET: {"steps": budget.steps, "epochs": budget.epochs, "seconds": budget.seconds},
         **asdict(options.architecture),
         **chosen,
     }
@@ -44,9 +45,18 @@ def origin_of(
 def differences(before: Origin, now: Origin) -> str:
     """What differs, the first few of it by name; empty where nothing does."""
     names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    told = [f"{name} {now.get(name, 'unknown')}, was {before.get(name, 'unknown')}" for name in names[:MOST_NAMED]]
+    told = [f"{name} {_in_words(name, now)}, was {_in_words(name, before)}" for name in names[:MOST_NAMED]]
     more = [f"and {len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
     return "; ".join([*told, *more])
+
+
+def _in_words(name: str, origin: Origin) -> str:
+    """A value for people; `budget` as `41 steps`, of its measures those that are set."""
+    value = origin.get(name, "unknown")
+    if name != BUDGET or name not in origin:
+        return value
+    measures = msgspec.json.decode(value, type=dict[str, float | None])
+    return ", ".join(f"{amount:.10g} {measure}" for measure, amount in measures.items() if amount is not None)
 
 
 def _written(value: Any) -> str:

@@ -116,7 +116,12 @@ def _remark(good_images: int, rate: float) -> str:
         f" that takes {good_images_needed(needed)} good images, of which {needed} set the limit."
     )
     least = least_to_ask_for(good_images)
-    return said if least >= rate else f"{said} --false-reject-rate {least:g} holds out half of these."
+    if least >= rate:
+        return said
+    return (
+        f"{said} A stricter promise, down to --false-reject-rate {least:g}, takes more of them out of training,"
+        " up to half."
+    )
 
 
 def _refusal(share: float, is_rate: bool, good_images: int, handed_on: int | None) -> InputError:

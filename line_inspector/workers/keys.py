@@ -20,7 +20,7 @@ from line_inspector.file_lock import held_lock
 PUBLIC, SECRET = ".key", ".key_secret"
 KEY_LENGTH = 40  # Z85 of 32 bytes
 LOCK = ".keys.lock"
-REMEDY = "Make keys with `line-inspector keys new`"
+REMEDY = "Make keys with `line-inspector keys new DIR --worker NAME`"
 
 
 @dataclass(frozen=True)

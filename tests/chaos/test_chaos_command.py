@@ -81,7 +81,8 @@ def change(line_file: Path, **changed: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--fault", "kill_decison"), "--fault kill_decison: no such fault. Known: kill_decision"),
+        (("--fault", "kill_decison"), "--fault kill_decison: no such fault. Did you mean kill_decision?"),
+        (("--fault", "bite"), "--fault bite: no such fault. Known: kill_decision, "),
         (("--evidence", "/tmp"), "is there already"),
         (("--minutes", "0"), "--minutes 0: is no time. Give more than 0, and 1440 at most"),
         (("--minutes", "-1"), "--minutes -1: is no time"),
@@ -138,6 +139,7 @@ def test_a_line_behind_a_plc_keeps_its_promise_when_the_plc_does_not(served_line
     assert {found["name"] for found in told["faults"]} <= set(faults)
     assert told["uninspected_accepted"] == told["defective_accepted"] == told["ledger_gaps"] == 0
     assert told["accepted"] > 5 and not told["not_possible"]
+    assert set(told["not_reached"]) == set(faults) - {found["name"] for found in told["faults"]}
 
 
 @pytest.mark.slow

@@ -71,8 +71,8 @@ def test_the_table_in_the_docs_is_that_of_the_code() -> None:
         assert told[name] == (row.meaning, how_long)
 
 
-def test_an_unknown_fault_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match="kill_decision"):
+def test_an_unknown_fault_is_refused_with_the_nearest() -> None:
+    with pytest.raises(InputError, match=r"Did you mean kill_decision\?"):
         chosen(["kill_decison"], demo())
     assert chosen(["cut_gate", "cut_gate"], demo()) == ["cut_gate"]
     assert chosen([], demo(decision={"gate": MODBUS})) == list(CATALOGUE)

@@ -1,6 +1,7 @@
 """judge.py: what counts against the line, over records made by hand."""
 
 import dataclasses
+import json
 import random
 from collections.abc import Iterable
 from pathlib import Path
@@ -273,7 +274,7 @@ def test_a_line_that_never_serves_again_has_not_kept_its_promise(
     accepts_again: int, interrupted: int, kept: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     parts = [*belt(8_000, 8_500), *(belt(10_500, 15_000) if accepts_again else [])]
-    report = Report(read_line_file(DEMO), seed=1, model="m", as_json=False)
+    report = Report(read_line_file(DEMO), ["kill_decision"], seed=1, model="m", as_json=False)
     assert report.close([BLOW], evidence(parts, map(row, parts)), interrupted=bool(interrupted)) == bool(kept)
     assert f"Never served again: {1 - accepts_again} (must be 0)" in capsys.readouterr().out
 
@@ -283,7 +284,26 @@ def test_a_station_that_did_not_come_back_is_told_though_parts_are_accepted(
     recovered: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     parts = [*belt(8_000, 8_500), *belt(10_500, 15_000)]
-    report = Report(read_line_file(DEMO), seed=1, model="m", as_json=False)
+    report = Report(read_line_file(DEMO), ["kill_decision"], seed=1, model="m", as_json=False)
     blow = dataclasses.replace(BLOW, recovered=recovered)
     assert report.close([blow], evidence(parts, map(row, parts)), interrupted=False), "it is told, no promise is broken"
     assert ("not every station was back before the next fault" in capsys.readouterr().out) != recovered
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_what_cannot_be_done_and_what_was_not_reached_are_told_apart(
+    as_json: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = [*belt(8_000, 8_500), *belt(10_500, 15_000)]
+    names = ["kill_decision", "kill_worker", "fill_disk", "cut_gate"]
+    report = Report(read_line_file(DEMO), names, seed=1, model="m", as_json=as_json)
+    report.not_possible = {"kill_worker": "this line has no worker"}
+    report.close([BLOW], evidence(parts, map(row, parts)), interrupted=False)
+    told = capsys.readouterr().out
+    if as_json:
+        document = json.loads(told)
+        assert document["not_possible"] == {"kill_worker": "this line has no worker"}
+        assert document["not_reached"] == ["fill_disk", "cut_gate"]
+    else:
+        assert "Not possible on this line or machine:\n  kill_worker: this line has no worker.\n" in told
+        assert told.endswith("Not reached in this time (--minutes gives more): fill_disk, cut_gate.\n")

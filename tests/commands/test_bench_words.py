@@ -1,7 +1,9 @@
 """The tables for people, and the picture, from measurements that are made up."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from line_inspector.bench.capacity import capacity
@@ -66,6 +68,12 @@ def test_people_read_the_answer_first_and_every_number() -> None:
     for shown in ("0.94", "0.83 of memcpy", "5.6 times ZeroMQ", "80% of that", "40.0 (cameras' limit)", "61.0", "66.7"):
         assert shown in text
     assert "2 at 40.0 parts/s: 7 of 60 without a verdict in time (7 skipped_late)." in text
+
+
+@pytest.mark.parametrize(("fraction", "shown"), [(0.8, "80% of that."), (1.24, "124% of that, since it is PyTorch's")])
+def test_more_than_all_of_the_roofline_is_explained(fraction: float, shown: str) -> None:
+    roofline = replace(MEASURED.roofline, fraction=fraction)
+    assert shown in in_words(replace(MEASURED, roofline=roofline))
 
 
 def test_the_picture_stacks_every_hop(tmp_path: Path) -> None:

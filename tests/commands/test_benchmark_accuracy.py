@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -180,3 +182,9 @@ def test_a_product_that_cannot_be_read_fails_once(root: Path, tmp_path: Path) ->
     (failure,) = run(benchmark)
     assert isinstance(failure, Failed)
     assert (failure.seed, "train/good" in failure.reason) == (None, True)
+
+
+def test_the_page_lies_where_the_command_was_typed_unless_told() -> None:
+    words = [sys.executable, "-m", "line_inspector", "benchmark-accuracy", "--help"]
+    shown = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert "[default: accuracy.md]" in shown

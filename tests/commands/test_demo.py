@@ -189,7 +189,20 @@ def test_a_data_set_that_lacks_something_is_told_before_anything_is_emptied(
 
 
 def test_no_images_folder(line_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "nowhere" in refused(capsys, line_file, "--images", tmp_path / "nowhere")
+    message = refused(capsys, line_file, "--images", tmp_path / "nowhere")
+    assert message.startswith(f"error: {tmp_path / 'nowhere'}: no such folder. ")
+
+
+def test_a_folder_without_what_the_belt_shows_is_named_as_it_was_typed(
+    line_file: Path, images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(images.parent)
+    (images / "test").rename(images / "proof")
+    message = refused(capsys, line_file, "--images", images.name)
+    assert message.startswith(f"error: {images.name}: holds no folder test. Put pictures of good parts into test/good")
+    (images / "proof").rename(images / "test")
+    (images / "train" / "good").rename(images / "train" / "fine")
+    assert refused(capsys, line_file, "--images", images.name).startswith("error: parts/train/good: no such folder")
 
 
 @pytest.mark.parametrize("simulation", [None, "missing"])
@@ -254,6 +267,30 @@ def test_words_tell_what_was_caught_and_what_is_missing(line_file: Path) -> None
     assert "Good: 29 of 30 accepted." in words
     assert "Parts missing from the ledger: 1 (must be 0)." in words
     assert "median 100 ms, 99 % within 201 ms" in words
+
+
+@pytest.mark.parametrize(
+    ("started", "typed"),
+    [
+        ("venv/bin/line-inspector", "venv/bin/line-inspector"),
+        ("on-path/line-inspector", "line-inspector"),
+        ("line_inspector/__main__.py", f"{sys.executable} -m line_inspector"),
+    ],
+)
+def test_the_hint_at_the_end_can_be_typed_as_it_stands(
+    line_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: str, typed: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path / "on-path"))
+    script = tmp_path / started
+    script.parent.mkdir(parents=True)
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "argv", [str(script), "demo"])
+    line = read_line_file(line_file)
+    words = in_words(NOTHING, line, line.data_dir / "line.yaml")
+    assert f"Look further: {typed} ledger report run/demo/line.yaml\n" in words
+    assert "pictures in run/demo/archive, log in run/demo/line.log" in words
 
 
 def interrupt(number: int, after: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -64,7 +64,8 @@ def test_every_kind_has_a_row_of_its_own(
 ) -> None:
     rows = rows_of(forged_sheet(half_blue_dir))
     assert len(rows) == len(DEFECTS) + 2  # procedural textures, regions of good images
-    assert f"{len(rows)} kinds of defects" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"{len(rows)} kinds of defects" in said and "regions of 10 good images" in said
     (tmp_path / "textures").mkdir()
     cv2.imwrite(str(tmp_path / "textures" / "green.png"), np.full((SIDE_PX, SIDE_PX, 3), GREEN, np.uint8))
     more = rows_of(forged_sheet(half_blue_dir, "--textures", str(tmp_path / "textures")))
@@ -89,7 +90,8 @@ def test_tiles_are_drawn_and_nothing_is_forged_beside_the_foreground(
     tiles = ("--tiles", "1x2", "--tile-overlap", "0")
     tile_of_blue = [(good == BLUE).all() for good, _ in pairs(forged_sheet(half_blue_dir, *tiles))]
     assert any(tile_of_blue) and not all(tile_of_blue)
-    assert "forged anywhere on a tile" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "forged anywhere on a tile" in said and "regions of 20 tiles of 10 good images" in said
     mask = np.zeros((SIDE_PX, 2 * SIDE_PX), np.uint8)
     mask[:, :COUNTS_PX] = 255
     cv2.imwrite(str(tmp_path / "mask.png"), mask)

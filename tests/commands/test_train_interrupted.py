@@ -61,6 +61,7 @@ def test_killed_and_resumed_ends_in_the_same_bytes_as_never_killed(good_dir: Pat
     other = _run(_words(good_dir, out, "--steps", "31", "--resume"))
     assert other.returncode == 2
     assert len(other.stderr.strip().splitlines()) == 1
+    assert "this training differs: budget 31 steps, was 30 steps. Give" in other.stderr
     other = _run(_words(good_dir, out, *budget, "--resume", "--set", "focal_gamma=1"))
     assert "this training differs: focal_gamma 1.0, was 2.0. Give" in other.stderr
     resumed = _run(_words(good_dir, out, *budget, "--resume"))

@@ -186,3 +186,21 @@ def test_evaluate_takes_a_product_of_every_layout(
         assert document["defective"] == document["images"] - EXPECTED[name][1]["good"]
         assert document["pixel_ap"] is not None
         assert document["without_mask"] == (name == "BTAD")  # one of its masks is all black
+
+
+def test_hidden_files_beside_the_images_are_passed_over(tmp_path: Path) -> None:
+    product = mvtec_ad(tmp_path)
+    before = open_product(product)
+    good, test = before.good_images(), before.test_images()
+    for path in list(product.rglob("*.png")):
+        path.with_name(f"._{path.name}").write_bytes(b"what macOS knows of a file")
+    again = open_product(product)
+    assert (again.good_images(), again.test_images()) == (good, test)
+
+
+def test_the_tables_of_visa_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    product = visa(tmp_path)
+    expected = open_product(product).test_images()
+    for table in (tmp_path / "split_csv" / "1cls.csv", product / "image_anno.csv"):
+        table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes())
+    assert open_product(product).test_images() == expected

@@ -58,7 +58,11 @@ def test_a_retired_image_is_told_of_as_such(line_file, tmp_path, make_record, ma
 def test_an_unknown_part_is_one_line_and_exit_code_1(line_file, running_line):
     result = run_any("part", "nobody", line_file)
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == "the ledger of line press knows no part 'nobody'\n"
+    archive = line_file.parent / "data" / "archive"
+    assert result.stderr == (
+        f"the ledger of line press knows no part 'nobody': the page shows ids, and pictures in {archive} are named by"
+        " them; the newest is 'r1'\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_other_images_and_another_budget_are_refused(good: GoodFrames, tmp_path:
     pixels[5, 7, 7] ^= 1
     with pytest.raises(InputError, match=r"images of good parts 12 \(\w+\), was 12 \(\w+\)"):
         Run(replace(good, pixels=pixels), tmp_path / "m").go()
-    with pytest.raises(InputError, match='"steps":9'):
+    with pytest.raises(InputError, match="budget 9 steps, was 8 steps"):
         Run(good, tmp_path / "m", steps=9).go()
     Run(good, tmp_path / "m").go()
 

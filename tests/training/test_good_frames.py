@@ -70,3 +70,14 @@ def test_a_picture_that_comes_twice_counts_once(folder: Path) -> None:
     (folder / "07.png").unlink()
     with pytest.raises(InputError, match=f"only {FEWEST_IMAGES - 1} different good images"):
         read_good_folder(folder, 64)
+
+
+@pytest.mark.parametrize("below", ["train/good", "good"])
+def test_who_names_the_data_set_is_told_the_folder_of_its_good_images(
+    tmp_path: Path, draw_frame: Callable[..., np.ndarray], below: str
+) -> None:
+    (tmp_path / below).mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / below / "1.png"), draw_frame(1, 40, 40))
+    with pytest.raises(InputError) as refused:
+        read_good_folder(tmp_path, 64)
+    assert str(refused.value) == f"{tmp_path}: folder holds no image. Name {tmp_path / below}, which does"

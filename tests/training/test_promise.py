@@ -27,7 +27,8 @@ def test_a_small_set_promises_what_it_can_and_says_so() -> None:
     assert promise.images == 8
     assert promise.remark == (
         "31 good images promise that at most 11.11% of good parts are rejected, not 2%:"
-        " that takes 108 good images, of which 49 set the limit. --false-reject-rate 0.072 holds out half of these."
+        " that takes 108 good images, of which 49 set the limit. A stricter promise, down to --false-reject-rate 0.072,"
+        " takes more of them out of training, up to half."
     )
     assert promise_for(31, 0.072, None).images == 13
     assert not promise_for(108, None, None).remark

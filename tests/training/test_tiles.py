@@ -197,8 +197,9 @@ def test_the_command_line_says_what_is_looked_at(
     [
         ("--roi", "0,0,1", "is no region"),
         ("--roi", "0.5,0,0.6,1", "must lie in the frame"),
+        ("--roi", "10,10,200,200", "from there. Give X,Y,WIDTH,HEIGHT as shares of the frame, 0 to 1"),
         ("--tiles", "2*2", "is no grid of tiles"),
-        ("--tiles", "2x99", "1 to 16"),
+        ("--tiles", "2x99", "--tiles 2x99: 1 to 16"),
         ("--foreground", "nowhere.png", "no such image"),
     ],
 )

@@ -59,16 +59,21 @@ def test_the_command_makes_pairs_whose_secrets_only_the_owner_reads(tmp_path: Pa
 
 
 def test_a_key_is_never_overwritten_unless_told(tmp_path: Path) -> None:
-    new(str(tmp_path))
+    new(str(tmp_path), "--worker", "far")
     first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(InputError, match=r"far\.key: exists already"):
         new(str(tmp_path), "--worker", "other", "--worker", "far")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first, "not even the one that was free"
     new(str(tmp_path), "--worker", "other")
-    new(str(tmp_path), "--replace")
+    new(str(tmp_path), "--worker", "far", "--replace")
     after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert after["line.key_secret"] == first["line.key_secret"], "other workers still know the line"
     assert after["far.key_secret"] != first["far.key_secret"]
+
+
+def test_no_worker_gets_a_name_that_nobody_gave(tmp_path: Path) -> None:
+    assert "Missing option '--worker'" in new(str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
 
 
 AT_ONCE = """
@@ -80,7 +85,7 @@ from line_inspector.workers import keys
 print("ready", flush=True)
 sys.stdin.readline()
 try:
-    new(Path(sys.argv[1]), ["far", "farther"])
+    new(["far", "farther"], Path(sys.argv[1]))
 except InputError as e:
     sys.exit(f"refused: {e}")
 """
@@ -107,7 +112,7 @@ def test_of_several_that_make_keys_in_one_folder_at_once_one_wins(tmp_path: Path
 
 def test_who_comes_while_another_makes_keys_is_told_so_in_one_line_and_writes_nothing(tmp_path: Path) -> None:
     with only_writer(tmp_path):
-        command = [sys.executable, "-m", "line_inspector", "keys", "new", str(tmp_path)]
+        command = [sys.executable, "-m", "line_inspector", "keys", "new", str(tmp_path), "--worker", "far"]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
@@ -117,7 +122,7 @@ def test_who_comes_while_another_makes_keys_is_told_so_in_one_line_and_writes_no
 @pytest.mark.parametrize("damage", ["gone", "of another pair", "cut off"])
 def test_the_public_half_of_a_kept_pair_is_mended_from_its_secret(tmp_path: Path, damage: str) -> None:
     """The command says that the worker's host needs it; so it must be there, and be the right one."""
-    new(str(tmp_path))
+    new(str(tmp_path), "--worker", "far")
     secret, public = (tmp_path / "line.key_secret").read_bytes(), tmp_path / "line.key"
     if damage == "gone":
         public.unlink()
@@ -194,7 +199,10 @@ def test_halves_of_two_pairs_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("workers", "complaint"),
     [
-        ({"far": {"host": "tcp://192.0.2.1:5570"}}, "takes keys: make them with `line-inspector keys new DIR`"),
+        (
+            {"far": {"host": "tcp://192.0.2.1:5570"}},
+            "takes keys: make them with `line-inspector keys new DIR --worker NAME`",
+        ),
         ({"far": {"host": "tcp://192.0.2.999:5570", "keys": "k"}}, "not an IPv4 address"),
         ({"far": {"host": "tcp://192.0.2.1:0", "keys": "k"}}, "not a TCP port"),
         ({"far": {"host": "192.0.2.1:5570", "keys": "k"}}, "host"),
@@ -238,5 +246,5 @@ def test_config_check_asks_for_the_key_files_of_the_lines_host(tmp_path: Path) -
 def test_keys_need_a_folder_with_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="DIR: is empty"):
-        new("")
+        new("", "--worker", "far")
     assert list(tmp_path.iterdir()) == []
