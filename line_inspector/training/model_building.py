@@ -60,6 +60,7 @@ def build_forger(good: GoodFrames, train: list[int], options: TrainingOptions) -
         textures = read_texture_folder(options.texture_folder, options.architecture.image_size_px)
     tiles = Tiles(good.pixels, tuple(train), good.tiling)
     donors = [tiles[index] for index in range(min(MOST_DONORS, len(tiles)))]
+    cut_from = min(len(train), len(donors)) if tiles.are_cut else None  # every image comes once before any comes twice
     return Forger(
         donors=donors,
         textures=textures,
@@ -67,9 +68,7 @@ def build_forger(good: GoodFrames, train: list[int], options: TrainingOptions) -
         structural_share=options.structural_share,
         turned_share=options.turned_share,
         mono=all((donor == donor[..., :1]).all() for donor in donors),
-        cut_from=min(len(train), len(donors))
-        if tiles.are_cut
-        else None,  # every image comes once before any comes twice
+        cut_from=cut_from,
         on_product=options.on_product and not tiles.are_cut and stands_out(donors[:LOOKED_AT]),
     )
 
