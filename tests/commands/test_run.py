@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 import pytest
 import yaml
+from pictures import save_picture
 
 from line_inspector.line_file import read_line_file
 from line_inspector.part_record import PartRecord
@@ -123,13 +124,23 @@ def test_a_taken_port_of_the_page_does_not_stop_the_line(tmp_path: Path) -> None
 
 
 def test_a_station_that_parts_need_and_that_refuses_its_input_ends_the_line(tmp_path: Path) -> None:
-    path = write_line(tmp_path, {"kind": "folder", "path": "nowhere"}, {"kind": "rate", "rate_hz": 5})
+    path = write_line(tmp_path, {"kind": "video", "path": "nowhere.avi"}, {"kind": "rate", "rate_hz": 5})
     done = run(path)
     assert done.returncode == 2
-    assert "no such folder" in done.stderr
+    assert "nowhere.avi" in done.stderr
     assert done.stderr.strip().splitlines()[-1].startswith("error: station capture.top: refused its input")
     assert "Traceback" not in done.stderr
     assert not processes_of(path)
+
+
+def test_pictures_that_do_not_fit_the_camera_are_refused_before_anything_starts(tmp_path: Path) -> None:
+    save_picture(tmp_path / "parts" / "0.png", np.zeros((129, 128), np.uint8))
+    path = write_line(tmp_path, {"kind": "folder", "path": "parts"}, {"kind": "rate", "rate_hz": 5})
+    done = run(path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert "Set max_height_px: 129 of cameras.top" in done.stderr
+    assert not read_line_file(path).data_dir.exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
