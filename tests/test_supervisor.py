@@ -236,6 +236,14 @@ def test_the_world_starts_only_when_decision_and_every_camera_are_alive(
     assert set(supervisor.alive) == {"decision", "capture.top"}
 
 
+def test_a_line_has_one_supervisor_at_a_time(supervise: Callable[..., Supervisor], line: Line) -> None:
+    first = supervise(python("decision", SLEEP))
+    with pytest.raises(InputError, match="already running here"):
+        supervise(python("decision", SLEEP))
+    first.stop()
+    supervise(python("decision", SLEEP))
+
+
 def test_a_signal_ends_the_wait_and_interrupts_nothing(supervise: Callable[..., Supervisor]) -> None:
     before = signal.getsignal(signal.SIGINT)
     supervisor = supervise(python("decision", SLEEP))

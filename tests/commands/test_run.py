@@ -143,6 +143,23 @@ def test_pictures_that_do_not_fit_the_camera_are_refused_before_anything_starts(
     assert not read_line_file(path).data_dir.exists()
 
 
+def test_a_line_that_runs_already_is_not_started_once_more(tmp_path: Path) -> None:
+    path = write_line(tmp_path, SIMULATED, {"kind": "line"}, simulation={"rate_hz": 5})
+    with subprocess.Popen([*COMMAND, str(path)], stderr=subprocess.PIPE, text=True) as running:
+        end_s = time.monotonic() + 60
+        while len(processes_of(path)) < 4:
+            assert time.monotonic() < end_s
+            time.sleep(0.05)
+        second = run(path, "--seconds", 5)
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=60)
+    assert second.returncode == 2
+    data_dir = read_line_file(path).data_dir
+    remedy = "Stop it first, or give this one another data_dir"
+    assert second.stderr == f"error: {data_dir}: a line is already running here. {remedy}\n"
+    assert running.returncode == 0 and "already running" not in err
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_the_stations_start_ends_all_of_them(tmp_path: Path, number: int) -> None:
     path = write_line(tmp_path, SIMULATED, {"kind": "line"}, simulation={"rate_hz": 5})
