@@ -28,12 +28,11 @@ LONGEST_PAUSE_AFTER_KILL_S = 0.5  # a kill from outside says nothing against sta
 TURN_S = 0.05
 WORLD = "world"
 SUPERVISOR = "run"  # its role on the line, beside those of the stations
-STOP_ORDER = (  # who still needs whom: the last parts of the world all stations, the last announcements decision
+STOP_ORDER = (  # who still needs whom: the last parts of the world all stations, the last announcements all but capture
     ((WORLD,), 10.0),  # besides the way from camera to gate, or LONGEST_FALL_S of it
     (("capture",), 4.0),
-    (("inference", "overlay", "trainer"), 7.0),
+    (("decision", "encoder", "inference", "overlay", "trainer"), 7.0),  # at once: decision misses none that has left
     (("worker",), 5.0),
-    (("decision", "encoder"), 6.0),
 )
 LONGEST_FALL_S = 20.0
 LAST_WORDS_BYTES = 65_536
