@@ -94,6 +94,8 @@ def test_a_simulated_line(tmp_path: Path) -> None:
     assert {part.bin for part in fallen.values()} == {"reject"}
     assert {part.reason for part in parts.values()} >= {"engine_fault"}, done.stderr
     assert {part.reason for part in parts.values()} <= ALWAYS_POSSIBLE, done.stderr
+    assert "Put one into service: line-inspector models publish LINE.yaml MODEL_DIR\n" in done.stderr
+    assert "runs on torch" not in done.stderr
 
 
 def test_a_killed_supervisor_leaves_no_part_without_a_row_and_the_line_starts_again_at_once(tmp_path: Path) -> None:
