@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from line_inspector.bus import Bus
 from line_inspector.config import NS_PER_S, Line, core_plan
 from line_inspector.errors import EXIT_BAD_INPUT, InputError
 from line_inspector.messages import Health
-from line_inspector.runtime import SUPERVISOR_PID, StopFlag
+from line_inspector.runtime import SUPERVISOR_PID, RoleTaken, StopFlag, station_lock
 from line_inspector.streams import HEALTH
 from stations import STATIONS
 
@@ -27,12 +27,12 @@ LONGEST_PAUSE_S = 5.0
 LONGEST_PAUSE_AFTER_KILL_S = 0.5  # a kill from outside says nothing against starting again
 TURN_S = 0.05
 WORLD = "world"
-STOP_ORDER = (  # who still needs whom: the last parts of the world all stations, the last announcements decision
+SUPERVISOR = "run"  # its role on the line, beside those of the stations
+STOP_ORDER = (  # who still needs whom: the last parts of the world all stations, the last announcements all but capture
     ((WORLD,), 10.0),  # besides the way from camera to gate, or LONGEST_FALL_S of it
     (("capture",), 4.0),
-    (("inference", "overlay", "trainer"), 7.0),
+    (("decision", "encoder", "inference", "overlay", "trainer"), 7.0),  # at once: decision misses none that has left
     (("worker",), 5.0),
-    (("decision", "encoder"), 6.0),
 )
 LONGEST_FALL_S = 20.0
 LAST_WORDS_BYTES = 65_536
@@ -83,8 +83,9 @@ class Supervisor:
     ) -> None:
         """Output of the processes goes to `log_file`, or to this process's own standard error.
 
-        `environment` is added to this process's own.
+        `environment` is added to this process's own. Raises InputError where the line has a supervisor already.
         """
+        self._role = _supervisors_role(line)
         self.processes = [*_stations(line, line_file), *([_world(line_file)] if with_world else [])]
         self.alive: dict[str, Health] = {}
         encoder = ("encoder",) if line.counter else ()
@@ -141,6 +142,7 @@ class Supervisor:
         self._health.close()
         if self._output:
             self._output.close()
+        self._role.close()
 
     def _start(self, item: Supervised, now_s: float) -> None:
         item.log_start = os.fstat(self._output.fileno()).st_size if self._output else 0
@@ -178,6 +180,17 @@ def stop_signals() -> Iterator[StopFlag]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _supervisors_role(line: Line) -> ExitStack:
+    """Keeps the line for this supervisor until closed. One that was killed keeps nobody out; its stations leave."""
+    role = ExitStack()
+    try:
+        role.enter_context(station_lock(line.sockets_dir, SUPERVISOR))
+    except RoleTaken as e:
+        remedy = "Stop it first, or give this one another data_dir"
+        raise InputError("a line is already running here", str(line.data_dir), remedy) from e
+    return role
 
 
 def _stations(line: Line, line_file: Path) -> Iterator[Supervised]:

@@ -184,14 +184,15 @@ class Capture:
         return self._ring.written(slot, frame.shape)
 
     def _wrong_size(self, frame: Frame) -> str:
-        largest = self._settings.max_height_px, self._settings.max_width_px
+        """What is wrong with the frame's size, and how to let such frames in; empty where nothing is."""
         height, width = frame.shape[:2]
         channels = frame.shape[2] if frame.ndim == 3 else 1
-        fits = height <= largest[0] and width <= largest[1] and channels <= self._settings.channels
-        if fits and (not self._settings.exact_size or (height, width) == largest):
+        keys = self._settings.keys_to_set(width, height, channels)
+        if not keys:
             return ""
-        rule = "exactly" if self._settings.exact_size else "at most"
-        return f"frame of {width} x {height} x {channels}, expected {rule} {largest[1]} x {largest[0]}"
+        remedy = ", ".join(f"{key}: {value}" for key, value in keys.items())
+        what = f"frame of {width} x {height} x {channels}, expected {self._settings.largest_frame}"
+        return f"{what}; to let such frames in, set {remedy} of cameras.{self._name}"
 
     def _fault(self, part_id: str, reason: Reason, detail: str) -> None:
         self._station.counters[f"fault.{reason}"] += 1

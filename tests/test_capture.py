@@ -143,6 +143,22 @@ def test_frame_too_large_for_the_ring(played: Played, shape: tuple[int, ...]) ->
     assert isinstance(fault, Fault) and fault.reason is Reason.BAD_FRAME and "at most 64 x 48" in fault.detail
 
 
+def test_a_fault_of_the_size_names_the_keys_to_set_and_only_those(tmp_path: Path) -> None:
+    played = Played(tmp_path, channels=1)
+    said = {}
+    for name, shape in (("both", (50, 70)), ("wide", (40, 65)), ("colour", (48, 64, 3))):
+        played.camera.frame = np.zeros(shape, np.uint8)
+        played.trigger(name)
+        fault = played.answer(name)
+        assert isinstance(fault, Fault)
+        said[name] = fault.detail
+    played.close()
+    expected = "expected at most 64 x 48 x 1; to let such frames in, set"
+    assert said["both"] == f"frame of 70 x 50 x 1, {expected} max_width_px: 70, max_height_px: 50 of cameras.top"
+    assert said["wide"] == f"frame of 65 x 40 x 1, {expected} max_width_px: 65 of cameras.top"
+    assert said["colour"] == f"frame of 64 x 48 x 3, {expected} channels: 3 of cameras.top"
+
+
 def test_exact_size_refuses_a_smaller_frame(tmp_path: Path) -> None:
     played = Played(tmp_path, exact_size=True)
     played.camera.frame = np.zeros((48, 63), np.uint8)

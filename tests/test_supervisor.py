@@ -193,7 +193,7 @@ def test_processes_end_in_the_order_in_which_they_need_each_other(
     supervise: Callable[..., Supervisor], tmp_path: Path
 ) -> None:
     diary = tmp_path / "diary"
-    names = ["decision", "inference", "inference#2", "capture.top", "capture.side", "overlay", "trainer"]
+    names = ["decision", "inference", "inference#2", "worker.near", "capture.top", "capture.side", "overlay", "trainer"]
     supervisor = supervise(*(python(name, DIARY, diary, name) for name in names))
     world = python("world", DIARY, diary, "world")
     supervisor._start(world, 0.0)
@@ -202,8 +202,8 @@ def test_processes_end_in_the_order_in_which_they_need_each_other(
     ended = diary.read_text().split()
     assert ended[0] == "world"
     assert set(ended[1:3]) == {"capture.top", "capture.side"}
-    assert set(ended[3:7]) == {"inference", "inference#2", "overlay", "trainer"}
-    assert ended[7:] == ["decision"]
+    assert set(ended[3:8]) == {"decision", "inference", "inference#2", "overlay", "trainer"}
+    assert ended[8:] == ["worker.near"]
     assert not any(item.running for item in [world, *supervisor.processes])
 
 
@@ -234,6 +234,14 @@ def test_the_world_starts_only_when_decision_and_every_camera_are_alive(
     assert not world.running
     tend(supervisor, lambda: world.running)
     assert set(supervisor.alive) == {"decision", "capture.top"}
+
+
+def test_a_line_has_one_supervisor_at_a_time(supervise: Callable[..., Supervisor], line: Line) -> None:
+    first = supervise(python("decision", SLEEP))
+    with pytest.raises(InputError, match="already running here"):
+        supervise(python("decision", SLEEP))
+    first.stop()
+    supervise(python("decision", SLEEP))
 
 
 def test_a_signal_ends_the_wait_and_interrupts_nothing(supervise: Callable[..., Supervisor]) -> None:

@@ -49,12 +49,14 @@ class CameraSight:
         self._blind_after = settings.blind_after
         self._blind = 0
         self._seen_blind = False
+        self._why = ""
 
-    def seen(self, reason: str, inspected: bool) -> None:
-        """What became of a part by this camera; `inspected`: on a picture of it."""
+    def seen(self, reason: str, inspected: bool, detail: str = "") -> None:
+        """What became of a part by this camera, and what was said of it; `inspected`: on a picture of it."""
         self._seen_blind = reason == Reason.CAMERA_BLIND
         if self._seen_blind or reason in BLINDING:
             self._blind += 1
+            self._why = f"{reason}: {detail}" if detail else str(reason)
         elif inspected:
             self._blind = 0
 
@@ -62,6 +64,11 @@ class CameraSight:
     def blind(self) -> bool:
         """Whether the camera gives nothing that could be inspected."""
         return self._blind >= self._blind_after or (self._blind > 0 and self._seen_blind)
+
+    @property
+    def why(self) -> str:
+        """What was wrong with the last part that it gave nothing of."""
+        return self._why
 
 
 class WorkerPace:

@@ -90,8 +90,10 @@ CAMERA_BLIND = Alarm(
     Effect.STOP_REQUEST,
     False,
     Subject.CAMERA,
-    "the camera gives no picture, or black, white or always the same ones; its parts are rejected",
-    "Check its light, lens cap, cable and trigger. It ends with the next usable picture.",
+    "the camera gives no picture that can be used; its parts are rejected",
+    "Read what it says of the last part. Black, white, always the same or no pictures: check its light, lens cap, cable"
+    " and trigger. Frames of a wrong size: the line file says which a camera may give. It ends with the next usable"
+    " picture.",
 )
 WORKER_SLOW = Alarm(
     "worker_slow",

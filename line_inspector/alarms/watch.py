@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from line_inspector.actuators.gate import BinReading
 from line_inspector.alarms import table
-from line_inspector.alarms.book import LINE, AlarmBook, Standing
+from line_inspector.alarms.book import LINE, LONGEST_DETAIL, AlarmBook, Standing
 from line_inspector.alarms.lasting import Lasting
 from line_inspector.alarms.part_runs import CameraSight, RejectRuns, WorkerPace
 from line_inspector.alarms.reject_bin import RejectBin
@@ -64,7 +64,7 @@ class LineWatch:
         seen_by: Sequence[PartRecord | ViewRecord] = views_of(record) or (record,)
         for view in seen_by:
             if view.camera in self._sights:
-                self._sights[view.camera].seen(view.reason, inspected=view.score is not None)
+                self._sights[view.camera].seen(view.reason, inspected=view.score is not None, detail=view.detail)
         lane = self._lanes[record.camera]
         self._runs[lane[0]].decided(record.accepted)
         self._pace.decided(record.reason)
@@ -143,7 +143,8 @@ class LineWatch:
         book.signal(table.REJECTS_IN_ROW, lane[0], runs.too_many_in_row, wall_ns, in_row)
         book.signal(table.REJECTS_IN_WINDOW, lane[0], runs.too_many_in_window, wall_ns, in_window)
         for camera in lane:
-            book.signal(table.CAMERA_BLIND, camera, self._sights[camera].blind, wall_ns)
+            sight = self._sights[camera]
+            book.signal(table.CAMERA_BLIND, camera, sight.blind, wall_ns, sight.why[:LONGEST_DETAIL])
         share = f"{settings.slow_share:.0%} of the last {settings.slow_parts} parts"
         book.signal(table.WORKER_SLOW, LINE, self._pace.slow, wall_ns, share)
 

@@ -4,6 +4,7 @@ import os
 
 from line_inspector.actuators import require_gate
 from line_inspector.cameras.renderer import check_product
+from line_inspector.commands.config_pictures import require_pictures_fit
 from line_inspector.config import NS_PER_MS, CameraSource, FolderCamera, Line, SimulatedCamera, VideoCamera
 from line_inspector.encoders import require_counter
 from line_inspector.errors import InputError
@@ -22,9 +23,9 @@ BYTES_PER_MB = 1_000_000
 def require_startable(line: Line) -> dict[str, Geometry]:
     """The ring of each camera.
 
-    Raises InputError where a camera's files, its known defects, or what gate and counter need are not there, nobody
-    tells the encoder's count, the driver of the ledger's database is not installed, a ring or a socket's path is too
-    large for this machine, or a part must be decided before its gap can be known.
+    Raises InputError where a camera's files, its known defects, or what gate and counter need are not there, its
+    pictures do not fit it, nobody tells the encoder's count, the driver of the ledger's database is not installed, a
+    ring or a socket's path is too large for this machine, or a part must be decided before its gap can be known.
     """
     from line_inspector.records.database import store_of
 
@@ -38,6 +39,7 @@ def require_startable(line: Line) -> dict[str, Geometry]:
         _require_source(line, name, camera.source)
         _require_known_defects(line, name)
         _require_time_for_gaps(line, name)
+    require_pictures_fit(line)
     rings = _rings(line)
     _require_short_sockets(line)
     _require_shared_memory(line, rings)

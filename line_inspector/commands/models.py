@@ -64,6 +64,9 @@ def publish(
     recipe: Recipe = None,
 ) -> None:
     """Copy a model directory into the registry, after checking it, and put it into service."""
+    if model_dir.is_file():
+        remedy = "The line file comes first: line-inspector models publish LINE.yaml MODEL_DIR"
+        raise InputError("is a file, not the folder of a model", str(model_dir), remedy)
     line = _line(place)
     print(f"in service: {_registry(place, line, recipe).publish(model_dir)}")
     _put_on_record(line)

@@ -19,12 +19,14 @@ def run(
 
     Ctrl-C stops them. On a plant, systemd starts the stations instead (see systemd/).
     """
+    from line_inspector.commands.config_pictures import require_pictures_fit
     from line_inspector.line_file import read_line_file
     from line_inspector.runtime import logging_to_stderr
     from line_inspector.supervisor import Supervisor, stop_signals
 
     with stop_signals() as stop, logging_to_stderr("run"):
         line = read_line_file(line_file)
+        require_pictures_fit(line)
         supervisor = Supervisor(line, line_file, with_world=line.simulation is not None)
         try:
             supervisor.tend_until(lambda: False, seconds or float("inf"), stop)

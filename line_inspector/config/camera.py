@@ -51,6 +51,23 @@ class CameraSettings(Section):
         return self
 
     @property
+    def largest_frame(self) -> str:
+        """Which sizes its frames may have, in words."""
+        rule = "exactly" if self.exact_size else "at most"
+        return f"{rule} {self.max_width_px} x {self.max_height_px} x {self.channels}"
+
+    def keys_to_set(self, width_px: int, height_px: int, channels: int) -> dict[str, int]:
+        """The keys that keep a frame of this size out, with the values that would let it in; empty where it fits."""
+        keys = {}
+        for key, wanted, limit in (
+            ("max_width_px", width_px, self.max_width_px),
+            ("max_height_px", height_px, self.max_height_px),
+        ):
+            if wanted > limit or (self.exact_size and wanted != limit):
+                keys[key] = wanted
+        return keys if channels <= self.channels else {**keys, "channels": channels}
+
+    @property
     def must_differ(self) -> bool:
         """Whether a frame that equals the one before can only be that one again, out of a buffer."""
         return isinstance(self.source, GenicamCamera) if self.frames_differ is None else self.frames_differ

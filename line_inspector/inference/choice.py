@@ -12,6 +12,8 @@ from line_inspector.inference.engine import Engine
 from line_inspector.inference.export_cache import ExportCache
 from line_inspector.inference.load import load_verified_engine, load_verified_openvino_engine
 
+PUBLISH_ONE = "Put one into service: line-inspector models publish LINE.yaml MODEL_DIR"
+
 log = logging.getLogger(__name__)
 
 
@@ -20,9 +22,13 @@ def load_chosen_engine(line: Line, folder: Path) -> Engine:
 
     `auto` is torch on a GPU. On a CPU it is OpenVINO; where that is not installed, or the model's export is missing or
     does not prove itself, it is torch, and one logged line says why. Nothing is exported here: a line that starts must
-    not wait for that. Raises InputError where the model, or the engine that was asked for by name, cannot be trusted.
+    not wait for that. Raises InputError where there is no model, or it, or the engine that was asked for by name,
+    cannot be trusted.
     """
+    if not folder.exists():
+        raise InputError("no model is here", str(folder), PUBLISH_ONE)
     settings, threads = line.inference, core_plan(line).threads
+    why_torch = None
     if settings.engine == "openvino" or (settings.engine == "auto" and not _on_gpu(settings.device)):
         try:
             engine = load_verified_openvino_engine(
@@ -31,13 +37,16 @@ def load_chosen_engine(line: Line, folder: Path) -> Engine:
         except InputError as e:
             if settings.engine == "openvino":
                 raise
-            log.warning("model %s runs on torch instead of OpenVINO: %s", folder.name, e)
+            why_torch = e
         else:
             log.info("model %s runs on OpenVINO, threads: %d", folder.name, threads)
             return engine
-    return load_verified_engine(
+    engine = load_verified_engine(
         folder, settings.device, precision=settings.precision, max_batch_size=settings.max_batch
     )
+    if why_torch:  # said only of a model that does run
+        log.warning("model %s runs on torch instead of OpenVINO: %s", folder.name, why_torch)
+    return engine
 
 
 def line_exports(line: Line, recipe: str) -> ExportCache | None:

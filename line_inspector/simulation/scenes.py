@@ -33,6 +33,11 @@ def subjects(settings: SimulationSettings, source: CameraSource, rng: random.Ran
     return _unknown()
 
 
+def good_parts(dataset: Path) -> Path:
+    """Where a data set in MVTec AD layout has the good parts that are put on the belt."""
+    return dataset / "test" / GOOD
+
+
 def _rendered(defective_share: float, rng: random.Random) -> Iterator[Subject]:
     while True:
         defect = rng.choice(DEFECTS) if rng.random() < defective_share else ""
@@ -42,7 +47,7 @@ def _rendered(defective_share: float, rng: random.Random) -> Iterator[Subject]:
 def _photographed(folder: Path, defective_share: float, rng: random.Random) -> Iterator[Subject]:
     """Parts of a data set in MVTec AD layout: test/good and test/<defect>."""
     test = folder / "test"
-    good = [Subject(_scene(path), False) for path in list_images(test / GOOD)]
+    good = [Subject(_scene(path), False) for path in list_images(good_parts(folder))]
     defects = sorted(found.name for found in test.iterdir() if found.is_dir() and found.name != GOOD)
     defective = [Subject(_scene(path), True, defect) for defect in defects for path in list_images(test / defect)]
     if defective_share and not defective:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from line_inspector.errors import InputError
 from line_inspector.file_lock import held_lock
+from line_inspector.inference.choice import PUBLISH_ONE
 from line_inspector.inference.export_cache import ExportCache
 from line_inspector.inference.load import load_verified_engine
 from line_inspector.inference.model_directory import read_manifest, read_model_directory
@@ -91,7 +92,7 @@ class Registry:
     def entries(self) -> list[Entry]:
         """List the versions, oldest first."""
         if not self.folder.is_dir():
-            raise InputError("no models of this recipe", str(self.folder), "Check the name of the recipe.")
+            raise self._nothing_published()
         found = [p for p in self.folder.iterdir() if p.is_dir() and not p.is_symlink() and NAME.fullmatch(p.name)]
         return sorted((self._entry(p) for p in found), key=lambda entry: (entry.created_utc, entry.version))
 
@@ -149,7 +150,7 @@ class Registry:
         with self._changing():
             version = self.in_service()
             if version is None:
-                raise InputError("no model is in service", str(self.folder), "Publish one.")
+                raise InputError("no model is in service", str(self.folder), PUBLISH_ONE)
             self._export(self.folder / version, version)
         return version
 
@@ -177,8 +178,15 @@ class Registry:
     def _before_current(self) -> str:
         stack = self._history.stack(self.in_service())
         if len(stack) < 2:
-            raise InputError("no earlier version to roll back to", str(self.folder), "Name one with --to.")
+            others = [entry.version for entry in self.entries() if not entry.in_service]
+            remedy = (
+                f"Name one with --to: {', '.join(others)}." if others else "There is no other version: publish one."
+            )
+            raise InputError("no earlier version to roll back to", str(self.folder), remedy)
         return stack[-2]
+
+    def _nothing_published(self) -> InputError:
+        return InputError("no models of this recipe", str(self.folder), f"{PUBLISH_ONE}, or check the recipe's name.")
 
     def _switch(self, version: str, action: Action) -> None:
         """Note the change, then make it. `current` is the truth: a note without its change is ignored later."""
@@ -199,7 +207,7 @@ class Registry:
             if create:
                 self.folder.mkdir(parents=True, exist_ok=True)
             elif not self.folder.is_dir():
-                raise InputError("no models of this recipe", str(self.folder), "Check the name of the recipe.")
+                raise self._nothing_published()
             with held_lock(self.folder / LOCK):
                 for left in self.folder.glob(f"{INCOMING}*"):
                     shutil.rmtree(left, ignore_errors=True)

@@ -155,7 +155,7 @@ class PlayedLine:
         while time.monotonic() < end_s:
             self.turn()
 
-    def part(self, score: float | None = 0.1, reason: Reason | None = None) -> str:
+    def part(self, score: float | None = 0.1, reason: Reason | None = None, detail: str = "") -> str:
         """Announces a part and answers for it, with a score or a fault; its id."""
         while time.monotonic_ns() < self._last_part_ns + GAP_NS:
             self.turn()
@@ -163,7 +163,7 @@ class PlayedLine:
         part_id = f"{self.camera}-{time.time_ns():x}-{self._number:06d}"
         self._last_part_ns = time.monotonic_ns()
         self._announce(part_id, self._last_part_ns)
-        self._answer(part_id, score, reason)
+        self._answer(part_id, score, reason, detail)
         return part_id
 
     def _announce(self, part_id: str, now_ns: int) -> None:
@@ -182,10 +182,10 @@ class PlayedLine:
             ),
         )
 
-    def _answer(self, part_id: str, score: float | None, reason: Reason | None) -> None:
+    def _answer(self, part_id: str, score: float | None, reason: Reason | None, detail: str = "") -> None:
         """Insists: after a restart of decision the connections have to form again."""
         if reason:
-            fault = Fault(part_id=part_id, camera=self.camera, reason=reason, detail="")
+            fault = Fault(part_id=part_id, camera=self.camera, reason=reason, detail=detail)
             self._insist(lambda: self._faults.send(fault))
         elif score is not None:
             said = verdict(part_id, self.camera, score, self.version)

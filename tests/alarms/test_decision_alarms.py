@@ -11,6 +11,7 @@ import pytest
 from played_line import PlayedLine
 
 from line_inspector.actuators.plc_signals import Mode
+from line_inspector.alarms.table import BY_NAME
 from line_inspector.line_file import read_line_file
 from line_inspector.part_record import Reason
 from line_inspector.records.reading import read_parts
@@ -66,6 +67,16 @@ def test_faults_of_the_camera_make_it_blind_until_it_sees(line: PlayedLine) -> N
     line.until(lambda: "camera_blind" not in line.names())
     line.part(reason=Reason.CAMERA_BLIND)
     line.until(lambda: "camera_blind" in line.names())
+
+
+def test_a_camera_whose_frames_are_too_large_is_told_of_by_its_last_fault(line: PlayedLine) -> None:
+    for _ in range(5):
+        line.part(reason=Reason.BAD_FRAME, detail="frame of 576 x 768 x 3; set max_width_px: 576")
+    line.until(lambda: "camera_blind" in line.names())
+    assert line.shown
+    (told,) = [one for one in line.shown.alarms if one.name == "camera_blind"]
+    assert told.detail == "bad_frame: frame of 576 x 768 x 3; set max_width_px: 576"
+    assert "wrong size" in BY_NAME["camera_blind"].next_step
 
 
 def test_a_worker_that_is_late_or_silent(line: PlayedLine) -> None:

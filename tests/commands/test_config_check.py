@@ -135,6 +135,22 @@ def test_a_camera_whose_station_could_not_start_is_refused(
     assert words in error and error.count("\n") == 1
 
 
+def test_pictures_that_the_camera_would_reject_are_refused_with_the_keys_to_set(
+    check: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    too_large = save_picture(tmp_path / "my-parts" / "test" / "good" / "0.png", np.zeros((768, 576, 3), np.uint8))
+    shown: dict[str, object] = {"source": {"kind": "folder"}, "sections": "simulation: {images: my-parts}\n"}
+    code, out, error = check(max_width_px=512, max_height_px=512, **shown)
+    assert (code, out) == (2, "") and error.count("\n") == 1
+    assert error.startswith(f"error: {too_large}: is a picture of 576 x 768 x 3, and camera c0 takes at most 512 x 512")
+    assert error.endswith("(bad_frame). Set max_width_px: 576, max_height_px: 768 of cameras.c0\n")
+    assert check(max_width_px=576, max_height_px=768, **shown)[0] == 0
+    own = {"kind": "folder", "path": str(too_large.parent)}
+    code, _, error = check(source=own, max_width_px=576, max_height_px=767)
+    assert code == 2 and "Set max_height_px: 768 of cameras.c0" in error
+    assert check(source=own, max_width_px=576, max_height_px=768)[0] == 0
+
+
 def test_what_no_command_has_a_word_for_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     def full(_path: Path) -> None:
         raise OSError(28, "No space left on device", "/data/line.yaml")

@@ -13,6 +13,11 @@ from line_inspector.records.ledger import LedgerWriter
 from line_inspector.records.reading import reading
 from line_inspector.records.schema import audit
 
+LINE = (
+    "line: test\nrecipe: tile\ndata_dir: data\nbelt: {speed_mm_s: 500}\ninference: {engine: torch}\n"
+    "cameras: {top: {source: {kind: simulated}, trigger: {kind: line}, to_gate_mm: 500}}\n"
+)
+
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
@@ -73,13 +78,38 @@ def test_bad_input_ends_in_one_line(run: Callable[..., tuple], root: Path, argum
     assert error.startswith("error: ") and error.count("\n") == 1 and says in error
 
 
+def test_before_anything_is_published_every_command_says_how_to(run: Callable[..., tuple], tmp_path: Path) -> None:
+    path = tmp_path / "line.yaml"
+    path.write_text(LINE.replace("engine: torch", "engine: openvino"))
+    told = "no models of this recipe. Put one into service: line-inspector models publish LINE.yaml MODEL_DIR, or check"
+    for command in ("list", "rollback", "export"):
+        code, out, error = run(command, path)
+        assert (code, out) == (2, "") and told in error and error.count("\n") == 1
+
+
+def test_a_rollback_says_what_there_is_to_go_back_to(
+    run: Callable[..., tuple], root: Path, tmp_path: Path, write_tiny_model: Callable[..., Path]
+) -> None:
+    run("rollback", root, "--recipe", "tile")
+    code, _, error = run("rollback", root, "--recipe", "tile")
+    assert code == 2 and error.endswith("no earlier version to roll back to. Name one with --to: v2.\n")
+    run("publish", root, write_tiny_model(tmp_path / "only", version="only"), "--recipe", "disc")
+    code, _, error = run("rollback", root, "--recipe", "disc")
+    assert code == 2 and error.endswith("no earlier version to roll back to. There is no other version: publish one.\n")
+
+
+def test_publish_with_its_arguments_swapped_says_which_comes_first(
+    run: Callable[..., tuple], line_file: Path, tmp_path: Path
+) -> None:
+    code, out, error = run("publish", tmp_path / "v1", line_file)
+    assert (code, out) == (2, "") and error.count("\n") == 1
+    assert error.endswith("The line file comes first: line-inspector models publish LINE.yaml MODEL_DIR\n")
+
+
 @pytest.fixture
 def line_file(root: Path, tmp_path: Path) -> Path:
     path = tmp_path / "line.yaml"
-    path.write_text(
-        "line: test\nrecipe: tile\ndata_dir: data\nbelt: {speed_mm_s: 500}\ninference: {engine: torch}\n"
-        "cameras: {top: {source: {kind: simulated}, trigger: {kind: line}, to_gate_mm: 500}}\n"
-    )
+    path.write_text(LINE)
     return path
 
 

@@ -60,3 +60,17 @@ def test_parts_that_models_of_another_recipe_accepted_are_not_trained_on(
     error = capsys.readouterr().err
     assert "only 12 images of accepted parts of recipe tile, training.min_frames asks for 40" in error
     assert error.count("\n") == 1
+
+
+def test_before_a_model_is_published_the_next_step_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line_file = tmp_path / "line.yaml"
+    line_file.write_text(
+        "line: test\nrecipe: tile\ndata_dir: data\nbelt: {speed_mm_s: 500}\n"
+        "cameras: {top: {source: {kind: simulated}, trigger: {kind: line}, to_gate_mm: 500}}\n"
+    )
+    with pytest.raises(SystemExit) as ended:
+        main(["retrain", str(line_file)])
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert "Put one into service: line-inspector models publish LINE.yaml MODEL_DIR" in error
+    assert error.count("\n") == 1

@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 import pytest
 import yaml
+from pictures import save_picture
 
 from line_inspector.line_file import read_line_file
 from line_inspector.part_record import PartRecord
@@ -93,6 +94,8 @@ def test_a_simulated_line(tmp_path: Path) -> None:
     assert {part.bin for part in fallen.values()} == {"reject"}
     assert {part.reason for part in parts.values()} >= {"engine_fault"}, done.stderr
     assert {part.reason for part in parts.values()} <= ALWAYS_POSSIBLE, done.stderr
+    assert "Put one into service: line-inspector models publish LINE.yaml MODEL_DIR\n" in done.stderr
+    assert "runs on torch" not in done.stderr
 
 
 def test_a_killed_supervisor_leaves_no_part_without_a_row_and_the_line_starts_again_at_once(tmp_path: Path) -> None:
@@ -123,13 +126,40 @@ def test_a_taken_port_of_the_page_does_not_stop_the_line(tmp_path: Path) -> None
 
 
 def test_a_station_that_parts_need_and_that_refuses_its_input_ends_the_line(tmp_path: Path) -> None:
-    path = write_line(tmp_path, {"kind": "folder", "path": "nowhere"}, {"kind": "rate", "rate_hz": 5})
+    path = write_line(tmp_path, {"kind": "video", "path": "nowhere.avi"}, {"kind": "rate", "rate_hz": 5})
     done = run(path)
     assert done.returncode == 2
-    assert "no such folder" in done.stderr
+    assert "nowhere.avi" in done.stderr
     assert done.stderr.strip().splitlines()[-1].startswith("error: station capture.top: refused its input")
     assert "Traceback" not in done.stderr
     assert not processes_of(path)
+
+
+def test_pictures_that_do_not_fit_the_camera_are_refused_before_anything_starts(tmp_path: Path) -> None:
+    save_picture(tmp_path / "parts" / "0.png", np.zeros((129, 128), np.uint8))
+    path = write_line(tmp_path, {"kind": "folder", "path": "parts"}, {"kind": "rate", "rate_hz": 5})
+    done = run(path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert "Set max_height_px: 129 of cameras.top" in done.stderr
+    assert not read_line_file(path).data_dir.exists()
+
+
+def test_a_line_that_runs_already_is_not_started_once_more(tmp_path: Path) -> None:
+    path = write_line(tmp_path, SIMULATED, {"kind": "line"}, simulation={"rate_hz": 5})
+    with subprocess.Popen([*COMMAND, str(path)], stderr=subprocess.PIPE, text=True) as running:
+        end_s = time.monotonic() + 60
+        while len(processes_of(path)) < 4:
+            assert time.monotonic() < end_s
+            time.sleep(0.05)
+        second = run(path, "--seconds", 5)
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=60)
+    assert second.returncode == 2
+    data_dir = read_line_file(path).data_dir
+    remedy = "Stop it first, or give this one another data_dir"
+    assert second.stderr == f"error: {data_dir}: a line is already running here. {remedy}\n"
+    assert running.returncode == 0 and "already running" not in err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -156,6 +156,29 @@ def flat(pixels: np.ndarray) -> object:
     return torch.full((len(pixels), *pixels.shape[2:]), 0.9)
 
 
+@pytest.mark.parametrize("engine", ["auto", "openvino", "torch"])
+def test_a_model_that_is_not_there_is_not_said_to_run_on_torch_and_how_to_bring_one_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, engine: str
+) -> None:
+    line = line_of(tmp_path, f"{{engine: {engine}}}")
+    with caplog.at_level(logging.WARNING), pytest.raises(InputError) as refused:
+        load_chosen_engine(line, line.current_model_path)
+    assert not caplog.records
+    put = "Put one into service: line-inspector models publish LINE.yaml MODEL_DIR"
+    assert str(refused.value) == f"{line.current_model_path}: no model is here. {put}"
+
+
+def test_a_model_that_cannot_be_trusted_is_not_said_to_run_on_torch(
+    exported_model: ExportedModel, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    line = line_of(tmp_path)
+    folder = in_service(line, exported_model)
+    (folder / "weights.safetensors").write_bytes(b"damaged")
+    with caplog.at_level(logging.WARNING), pytest.raises(InputError, match="sha256"):
+        load_chosen_engine(line, folder)
+    assert not caplog.records
+
+
 def test_who_names_torch_gets_torch(
     exported_model: ExportedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
