@@ -83,9 +83,11 @@ def test_a_camera_with_a_clock_of_its_own(tmp_path: Path, draw_frame: Callable[.
     assert not processes_of(path)
 
 
-def test_a_simulated_line(tmp_path: Path) -> None:
-    path = write_line(tmp_path, SIMULATED, {"kind": "line"}, simulation={"rate_hz": 5})
-    done = run(path, "--seconds", SECONDS)
+def test_a_simulated_line_without_a_model_whose_page_finds_its_port_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        overlay = {"port": taken.getsockname()[1]}
+        path = write_line(tmp_path, SIMULATED, {"kind": "line"}, simulation={"rate_hz": 5}, overlay=overlay)
+        done = run(path, "--seconds", SECONDS)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     parts = {part.part_id: part for part in ledger(path)}
@@ -96,6 +98,8 @@ def test_a_simulated_line(tmp_path: Path) -> None:
     assert {part.reason for part in parts.values()} <= ALWAYS_POSSIBLE, done.stderr
     assert "Put one into service: line-inspector models publish LINE.yaml MODEL_DIR\n" in done.stderr
     assert "runs on torch" not in done.stderr
+    assert "the port is in use" in done.stderr
+    assert "station overlay ended with code 2: restarting" in done.stderr
 
 
 def test_a_killed_supervisor_leaves_no_part_without_a_row_and_the_line_starts_again_at_once(tmp_path: Path) -> None:
@@ -112,17 +116,6 @@ def test_a_killed_supervisor_leaves_no_part_without_a_row_and_the_line_starts_ag
     fallen = {part.part_id for part in read_world_record(line.world_record_path)}
     assert fallen == {part.part_id for part in ledger(path)}
     assert len({part_id.split("-")[1] for part_id in fallen}) == 2, "parts of both worlds"
-
-
-def test_a_taken_port_of_the_page_does_not_stop_the_line(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        overlay = {"port": taken.getsockname()[1]}
-        path = write_line(tmp_path, SIMULATED, {"kind": "line"}, simulation={"rate_hz": 5}, overlay=overlay)
-        done = run(path, "--seconds", SECONDS)
-    assert done.returncode == 0, done.stderr
-    assert "the port is in use" in done.stderr
-    assert "station overlay ended with code 2: restarting" in done.stderr
-    assert ledger(path)
 
 
 def test_a_station_that_parts_need_and_that_refuses_its_input_ends_the_line(tmp_path: Path) -> None:
@@ -145,33 +138,22 @@ def test_pictures_that_do_not_fit_the_camera_are_refused_before_anything_starts(
     assert not read_line_file(path).data_dir.exists()
 
 
-def test_a_line_that_runs_already_is_not_started_once_more(tmp_path: Path) -> None:
-    path = write_line(tmp_path, SIMULATED, {"kind": "line"}, simulation={"rate_hz": 5})
-    with subprocess.Popen([*COMMAND, str(path)], stderr=subprocess.PIPE, text=True) as running:
-        end_s = time.monotonic() + 60
-        while len(processes_of(path)) < 4:
-            assert time.monotonic() < end_s
-            time.sleep(0.05)
-        second = run(path, "--seconds", 5)
-        running.send_signal(signal.SIGINT)
-        _, err = running.communicate(timeout=60)
-    assert second.returncode == 2
-    data_dir = read_line_file(path).data_dir
-    remedy = "Stop it first, or give this one another data_dir"
-    assert second.stderr == f"error: {data_dir}: a line is already running here. {remedy}\n"
-    assert running.returncode == 0 and "already running" not in err
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_while_the_stations_start_ends_all_of_them(tmp_path: Path, number: int) -> None:
+def test_a_signal_while_the_stations_start_ends_all_of_them_and_a_second_run_starts_none(
+    tmp_path: Path, number: int
+) -> None:
     path = write_line(tmp_path, SIMULATED, {"kind": "line"}, simulation={"rate_hz": 5})
     with subprocess.Popen([*COMMAND, str(path)], stderr=subprocess.PIPE, text=True) as running:
         end_s = time.monotonic() + 60
         while len(processes_of(path)) < 4:
             assert time.monotonic() < end_s
             time.sleep(0.05)
+        second = run(path)
         os.kill(running.pid, number)
         _, err = running.communicate(timeout=60)
+    remedy = "Stop it first, or give this one another data_dir"
+    assert second.returncode == 2
+    assert second.stderr == f"error: {read_line_file(path).data_dir}: a line is already running here. {remedy}\n"
     assert running.returncode == 0
-    assert "Traceback" not in err
+    assert "Traceback" not in err and "already running" not in err
     assert not processes_of(path)
