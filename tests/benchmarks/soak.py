@@ -9,10 +9,10 @@ a second's worth of parts waits to be committed, or when a fifth of them goes un
 resident memory in the second and in the last tenth of the parts, descriptors, threads and CPU time per part, its own
 last; the frame rings in /dev/shm; and whether triggers = accepted + rejected = rows in the ledger, and accepts at the
 gate = accepted rows. The parts that are judged follow a warm-up, in which the database's page cache and the allocators
-fill: a few megabytes, whatever the number of parts. Halfway through it decision and inference are stopped for two
-seconds each, so that the backlog which a busy machine may cause at any time has been there once: what it took is not
-given back but used again. Ends with exit code 1 when a process has grown by more than 2 %, a descriptor or a ring is
-left over, or a count is wrong.
+fill, and the archive does, so that images are retired from then on: a few megabytes, whatever the number of parts.
+Halfway through it decision and inference are stopped for a second each, so that the backlog which a busy machine may
+cause at any time has been there once: what it took is not given back but used again. Ends with exit code 1 when a
+process has grown by more than 2 %, a descriptor or a ring is left over, or a count is wrong.
 """
 
 import argparse
@@ -42,8 +42,8 @@ from line_inspector.streams import ACCEPTS, HEALTH, TRIGGERS
 
 SIDE_PX = 64
 DEFECTIVE_EVERY = 50
-STALLED = ("decision", "inference")
-STALL_S = 2  # of each
+STALLED = ("decision", "inference")  # for a second each
+ARCHIVE_MB = 0.15  # full within the shortest warm-up: some 200 pictures, three of a hundred parts have one
 REMEMBERED_PARTS = 20_000  # as in the stations
 FIRST_RATE_HZ, FASTER, SLOWER, TRIAL_S = 40.0, 1.1, 0.8, 2.0
 WAITING_S, UNINSPECTED = 0.5, 0.2
@@ -98,7 +98,12 @@ def write_line(folder: Path, cameras: int) -> Path:
         "belt": {"speed_mm_s": 1000},
         "cameras": {f"top{number}": camera for number in range(cameras)},
         "decision": {"gate": {"kind": "simulated", "window_ms": 4}},
-        "records": {"keep_frames_s": 0.5, "accept_sample": 0.01, "archive_max_mb": 5, "archive_min_free_mb": 0},
+        "records": {
+            "keep_frames_s": 0.5,
+            "accept_sample": 0.01,
+            "archive_max_mb": ARCHIVE_MB,
+            "archive_min_free_mb": 0,
+        },
         "overlay": {"port": 0},
     }
     path = folder / "line.yaml"
@@ -122,8 +127,7 @@ class Soak:
         self._at_gate: set[str] = set()
         self._sent, self._rate_hz, self._highest_hz = 0, rate_hz or FIRST_RATE_HZ, rate_hz or 0.0
         self._climbs = rate_hz is None
-        stall = (signal.SIGSTOP,) * STALL_S + (signal.SIGCONT,)
-        self._stalls = [(name, blow) for name in STALLED for blow in stall]
+        self._stalls = [(name, blow) for name in STALLED for blow in (signal.SIGSTOP, signal.SIGCONT)]
         self._seen: defaultdict[str, list[tuple[int, Holding]]] = defaultdict(list)
         self._cpu_s: list[tuple[int, float]] = []  # of this program
         self._took_s = 0.0
