@@ -29,11 +29,12 @@ class Expected:
 
 @dataclass(frozen=True)
 class Adrift:
-    """A reject of which nobody knows where it lies; at `since_ns` it was `way` away from the gate, at most."""
+    """A reject of which nobody knows where it lies; at `since_ns` it was `way` before the gate, at most or exactly."""
 
     part_id: str
     way: int
     since_ns: int
+    exactly: bool = False
 
 
 class RejectBin:
@@ -57,9 +58,17 @@ class RejectBin:
         self._seen: tuple[int, int] | None = None
         self.unexpected = 0
 
-    def rejected(self, part_id: str, place: int) -> None:
-        """This part is before the gate when the belt is there, and must fall into the bin."""
-        self._expected.append(Expected(part_id, place, place))
+    def rejected(self, part_id: str, place: int, passed_ns: int | None = None) -> None:
+        """This part is before the gate when the belt is there, and must fall into the bin.
+
+        `passed_ns` is when it was where the place was told from. If the belt has not been read since, that was an
+        estimate, and the next reading tells.
+        """
+        estimate = None if passed_ns is None or passed_ns <= self._belt.until_ns else self._belt.place(passed_ns)
+        if passed_ns is None or estimate is None:
+            self._expected.append(Expected(part_id, place, place))
+        else:
+            self._adrift.append(Adrift(part_id, place - estimate, passed_ns, exactly=True))
 
     def unplaced(self, part_id: str, way: int, since_ns: int) -> None:
         """This part must fall into the bin: it was `way` away from the gate then, at most, and nobody knows more."""
@@ -112,7 +121,9 @@ class RejectBin:
             if place is None:
                 return
             one = self._adrift.popleft()
-            self._expected.append(Expected(one.part_id, place, place + one.way))
+            then = self._belt.place(one.since_ns) if one.exactly else None
+            nearest, farthest = (place, place + one.way) if then is None else (then + one.way, then + one.way)
+            self._expected.append(Expected(one.part_id, nearest, farthest))
 
     def _confirm(self, at_ns: int) -> None:
         place = self._belt.place(at_ns)

@@ -120,11 +120,11 @@ class LineWatch:
     def _await_fall(self, record: PartRecord, place: int | None) -> None:
         """What had passed the gate when it was decided is not awaited any more."""
         if place is not None and record.reason is Reason.BELT_UNKNOWN:  # it waited: what its moments say is of no use
-            self._bin.rejected(record.part_id, place)
+            self._bin.rejected(record.part_id, place, record.trigger_ns)
         elif record.decided_ns >= record.gate_ns:
             return
         elif place is not None:
-            self._bin.rejected(record.part_id, place)
+            self._bin.rejected(record.part_id, place, record.trigger_ns)
         else:
             self._bin.unplaced(record.part_id, record.gate_ns - record.trigger_ns, record.decided_ns)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from line_inspector.actuators.gate import BinReading
 from line_inspector.alarms.reject_bin import RejectBin
@@ -47,7 +47,7 @@ class World:
         if here is None:
             self.bin.unplaced(part.part_id, TRAVEL, self.now_ns)
         else:
-            self.bin.rejected(part.part_id, here + TRAVEL)
+            self.bin.rejected(part.part_id, here + TRAVEL, self.now_ns)
         return part.part_id
 
     def run(self, ms: int) -> list[str]:
@@ -105,6 +105,7 @@ def test_exactly_the_lost_rejects_are_unconfirmed_whatever_the_belt_does(
     legs=st.lists(st.tuples(SPEEDS, st.integers(1, 30), st.booleans(), st.booleans(), st.booleans()), max_size=12),
     resets=st.booleans(),
 )
+@example(legs=[(0.0, 5, True, True, True)], resets=False)  # it stops unheard, and goes on within the patience
 def test_as_many_are_missed_as_were_lost_also_when_the_count_is(
     legs: list[tuple[float, int, bool, bool, bool]], resets: bool
 ) -> None:
