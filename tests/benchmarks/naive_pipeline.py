@@ -38,6 +38,7 @@ from line_inspector.line_file import read_line_file
 from line_inspector.supervisor import stop_signals
 
 PATIENCE_S = 60
+RATE_HZ = 20  # of a camera at most: it reads a file of 3 MB for 12 ms, for which a trigger at 40/s does not wait
 
 Answered = tuple[float, float]  # asked and answered, in seconds of the machine's monotonic clock
 
@@ -121,7 +122,7 @@ def enlarged(subject: Subject, side_px: int) -> Subject:
         cv2.imwrite(str(subject.line_file.parent / "pictures" / f"{number:03d}.bmp"), frame)
     document = yaml.safe_load(subject.line_file.read_text())
     for camera in document["cameras"].values():
-        camera |= {"max_height_px": side_px, "max_width_px": side_px}
+        camera |= {"max_height_px": side_px, "max_width_px": side_px, "max_rate_hz": RATE_HZ}
     subject.line_file.write_text(yaml.safe_dump(document, sort_keys=False))
     return replace(subject, frames=frames, line=read_line_file(subject.line_file))
 
