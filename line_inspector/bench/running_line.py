@@ -46,7 +46,9 @@ class RunningLine:
         if self._stop.is_set:
             raise KeyboardInterrupt
         parts = list(read_world_record(line.world_record_path))
-        return Trial(cameras, rate_hz, parts, {row.part_id: row for row in read_parts(line.ledger_url)})
+        own = {part.part_id for part in parts}  # the ledger holds earlier trials', too
+        rows = {row.part_id: row for row in read_parts(line.ledger_url) if row.part_id in own}
+        return Trial(cameras, rate_hz, parts, rows)
 
 
 @contextmanager
