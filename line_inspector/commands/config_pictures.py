@@ -1,22 +1,32 @@
 """Whether a camera of pictures shows such as its frame ring takes: otherwise every part would be rejected."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from line_inspector.config import CameraSettings, FolderCamera, Line, LineTrigger
 from line_inspector.errors import InputError
-from line_inspector.images import list_images, read_image
+from line_inspector.images import Frame, list_images, read_image
 from line_inspector.simulation.scenes import good_parts
 
 
 def require_pictures_fit(line: Line) -> None:
     """Looks at the first picture of every camera of pictures; those of a real camera are known only when it shoots.
 
-    Raises InputError for one that is too large, names the keys to set, and where there is none that can be read.
+    Raises InputError for one that is too large, which names the keys to set, and for a folder without pictures. One
+    that cannot be read is passed over: the line rejects it by name, and goes on.
     """
     for name, camera in line.cameras.items():
         folder = _pictures(line, camera)
-        if folder is not None:
-            _require_fit(list_images(folder)[0], name, camera)
+        found = _first_readable(folder) if folder is not None else None
+        if found is not None:
+            _require_fit(*found, name, camera)
+
+
+def _first_readable(folder: Path) -> tuple[Path, Frame] | None:
+    for path in list_images(folder):
+        with suppress(InputError):
+            return path, read_image(path)
+    return None
 
 
 def _pictures(line: Line, camera: CameraSettings) -> Path | None:
@@ -28,8 +38,7 @@ def _pictures(line: Line, camera: CameraSettings) -> Path | None:
     return camera.source.path
 
 
-def _require_fit(path: Path, name: str, camera: CameraSettings) -> None:
-    picture = read_image(path)
+def _require_fit(path: Path, picture: Frame, name: str, camera: CameraSettings) -> None:
     height_px, width_px = picture.shape[:2]
     channels = picture.shape[2] if picture.ndim == 3 else 1
     keys = camera.keys_to_set(width_px, height_px, channels)

@@ -38,9 +38,8 @@ def read_view(roi: str, tiles: str, overlap: float, foreground: str) -> tuple[Vi
         raise InputError(f"{tiles!r} is no grid of tiles", "--tiles", "Give rows x columns, such as 2x3.")
     kind = KINDS.get(foreground, "file")
     rows, columns = int(counts[1]), int(counts[2])
-    _view(
-        f"--roi {roi}", SHARES, x=x, y=y, width=width, height=height
-    )  # apart, so that neither is blamed for the other
+    # Apart, so that neither is blamed for the other.
+    _view(f"--roi {roi}", SHARES, x=x, y=y, width=width, height=height)
     _view(f"--tiles {tiles}", "Give rows x columns, such as 2x3.", rows=rows, columns=columns)
     view = View(x, y, width, height, rows, columns, overlap, kind)
     return view, Path(foreground) if kind == "file" else None

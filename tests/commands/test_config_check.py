@@ -138,7 +138,8 @@ def test_a_camera_whose_station_could_not_start_is_refused(
 def test_pictures_that_the_camera_would_reject_are_refused_with_the_keys_to_set(
     check: Callable[..., tuple[int, str, str]], tmp_path: Path
 ) -> None:
-    too_large = save_picture(tmp_path / "my-parts" / "test" / "good" / "0.png", np.zeros((768, 576, 3), np.uint8))
+    too_large = save_picture(tmp_path / "my-parts" / "test" / "good" / "1.png", np.zeros((768, 576, 3), np.uint8))
+    (too_large.parent / "0.png").write_bytes(b"no picture: the line rejects it by name, and goes on")
     shown: dict[str, object] = {"source": {"kind": "folder"}, "sections": "simulation: {images: my-parts}\n"}
     code, out, error = check(max_width_px=512, max_height_px=512, **shown)
     assert (code, out) == (2, "") and error.count("\n") == 1

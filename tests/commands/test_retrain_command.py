@@ -35,6 +35,21 @@ def accepted(part_id: str, model_version: str) -> PartRecord:
     )
 
 
+def refusal(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line with which `retrain` refuses the line in the folder."""
+    line_file = folder / "line.yaml"
+    line_file.write_text(
+        "line: test\nrecipe: tile\ndata_dir: data\nbelt: {speed_mm_s: 500}\n"
+        "cameras: {top: {source: {kind: simulated}, trigger: {kind: line}, to_gate_mm: 500}}\n"
+    )
+    with pytest.raises(SystemExit) as ended:
+        main(["retrain", str(line_file)])
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error
+
+
 def test_parts_that_models_of_another_recipe_accepted_are_not_trained_on(
     tmp_path: Path, write_tiny_model: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -49,28 +64,10 @@ def test_parts_that_models_of_another_recipe_accepted_are_not_trained_on(
         ledger.submit_image(ArchivedImage(part_id, f"{part_id}.png", None, 0, True, 7))
         (tmp_path / "data" / "archive" / f"{part_id}.png").write_bytes(b"picture")
     assert ledger.close(10)
-    line_file = tmp_path / "line.yaml"
-    line_file.write_text(
-        "line: test\nrecipe: tile\ndata_dir: data\nbelt: {speed_mm_s: 500}\n"
-        "cameras: {top: {source: {kind: simulated}, trigger: {kind: line}, to_gate_mm: 500}}\n"
-    )
-    with pytest.raises(SystemExit) as ended:
-        main(["retrain", str(line_file)])
-    assert ended.value.code == 2
-    error = capsys.readouterr().err
+    error = refusal(tmp_path, capsys)
     assert "only 12 images of accepted parts of recipe tile, training.min_frames asks for 40" in error
-    assert error.count("\n") == 1
 
 
 def test_before_a_model_is_published_the_next_step_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    line_file = tmp_path / "line.yaml"
-    line_file.write_text(
-        "line: test\nrecipe: tile\ndata_dir: data\nbelt: {speed_mm_s: 500}\n"
-        "cameras: {top: {source: {kind: simulated}, trigger: {kind: line}, to_gate_mm: 500}}\n"
-    )
-    with pytest.raises(SystemExit) as ended:
-        main(["retrain", str(line_file)])
-    assert ended.value.code == 2
-    error = capsys.readouterr().err
+    error = refusal(tmp_path, capsys)
     assert "Put one into service: line-inspector models publish LINE.yaml MODEL_DIR" in error
-    assert error.count("\n") == 1
