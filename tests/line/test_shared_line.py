@@ -111,6 +111,11 @@ def start(line: LineUnderTest, far: RemoteWorker, seconds: int) -> None:
     until(line, lambda seen: all(seen.get(f"given.{name}", 0) > 2 for name in names))
 
 
+def taken_over(seen: Counter[str]) -> int:
+    """How many frames of one worker the other has been given, too."""
+    return seen["sent_again"] + seen["asked_again"]
+
+
 def given_to_far_again(line: LineUnderTest) -> None:
     """Waits until far gets frames, from now on."""
     before = counters(line).get("given.far", 0)
@@ -139,10 +144,10 @@ def reasons_of(line: LineUnderTest) -> Counter[str]:
 def test_two_workers_share_a_line_and_the_death_of_one_loses_no_part(shared: Shared) -> None:
     line, far = shared
     start(line, far, 60)
-    far.signal(signal.SIGSTOP)  # so that it surely dies with a frame in hand
-    until(line, lambda seen: seen.get("in_hand.far", 0) > 0)
+    before = taken_over(counters(line))
+    far.signal(signal.SIGSTOP)  # it takes what it is given, and answers nothing any more
+    until(line, lambda seen: taken_over(seen) > before)
     far.kill()
-    until(line, lambda seen: seen["sent_again"] + seen["asked_again"] > 0)
     far.start()
     given_to_far_again(line)
     line.stop_world()
@@ -159,8 +164,9 @@ def test_a_cable_that_delays_and_loses_is_cut_and_mended(
     line.prefix = tuple(hosts.on("line"))
     try:
         start(line, far, 60)
+        before = taken_over(counters(line))
         hosts.cut()
-        until(line, lambda seen: seen["sent_again"] + seen["asked_again"] > 0)
+        until(line, lambda seen: taken_over(seen) > before)
         time.sleep(3)
         hosts.mend()
         given_to_far_again(line)
