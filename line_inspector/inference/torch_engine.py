@@ -128,7 +128,9 @@ class TorchEngine:
 
 
 def _is_number(maps: torch.Tensor) -> list[bool]:
-    finite: list[bool] = maps.isfinite().flatten(1).all(1).tolist()
+    """Whether every pixel is a finite number: one that is none is the largest and the smallest of its map."""
+    largest_and_smallest = torch.stack([maps.amax((1, 2)), maps.amin((1, 2))])
+    finite: list[bool] = largest_and_smallest.isfinite().all(0).tolist()
     return finite
 
 

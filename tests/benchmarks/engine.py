@@ -86,9 +86,10 @@ def main() -> None:
     model = read_model_directory(arguments.model_dir)[0] if arguments.model_dir else random_model()
     parts = Parts(fold_batch_norm(model).to(memory_format=torch.channels_last))
     print(f"torch {torch.__version__}, OpenVINO {openvino.__version__}, {arguments.threads} threads, fp32", flush=True)
-    runtimes = {"torch": on_torch(parts), "openvino": on_openvino(parts, arguments.threads)}
+    torch_steps, graphs = on_torch(parts), openvino_graphs(parts)
     figures = {}
     for batch_size in BATCH_SIZES:
+        runtimes = {"torch": torch_steps, "openvino": on_openvino(graphs, arguments.threads, batch_size)}
         size_px = model.architecture.image_size_px
         pixels = np.random.default_rng(0).integers(0, 256, (batch_size, 3, size_px, size_px), dtype=np.uint8)
         measured = in_turns(runtimes, pixels, arguments.rounds)
@@ -127,7 +128,7 @@ def until(last: str, outputs: Iterator[tuple[str, list[Tensor]]]) -> Iterator[tu
             return
 
 
-def on_openvino(parts: Parts, threads: int) -> dict[str, Step]:
+def openvino_graphs(parts: Parts) -> dict[str, openvino.Model]:
     """One graph with every output is translated, and cut off after each part."""
     size_px = parts.model.architecture.image_size_px
     example = torch.zeros(2, 3, size_px, size_px, dtype=torch.uint8)
@@ -138,15 +139,24 @@ def on_openvino(parts: Parts, threads: int) -> dict[str, Step]:
         program = torch.export.export(flat.eval(), (example,), dynamic_shapes=({0: Dim("batch")},))
         names = list(dict.fromkeys(name for group in outputs.values() for name in group))
         translated = torch.onnx.export(program, input_names=["frames"], output_names=names, dynamo=True, verbose=False)
-    core = openvino.Core()
-    graph = core.read_model(BytesIO(translated.model_proto.SerializeToString()))
+    graph = openvino.Core().read_model(BytesIO(translated.model_proto.SerializeToString()))
     made = {
         name: result.input(0).get_source_output() for result in graph.get_results() for name in result.output(0).names
     }
+    return {
+        part: openvino.Model([made[name] for name in group], graph.get_parameters(), part)
+        for part, group in outputs.items()
+    }
+
+
+def on_openvino(graphs: dict[str, openvino.Model], threads: int, batch_size: int) -> dict[str, Step]:
+    """As the engine has it: a single image's shapes are all known."""
     steps: dict[str, Step] = {}
-    for part, group in outputs.items():
-        cut = openvino.Model([made[name] for name in group], graph.get_parameters(), part)
-        request = core.compile_model(cut, "CPU", settings(threads)).create_infer_request()
+    for part, graph in graphs.items():
+        cut = graph.clone()
+        if batch_size == 1:
+            cut.reshape([1, *cut.input().get_partial_shape()[1:]])
+        request = openvino.Core().compile_model(cut, "CPU", settings(threads)).create_infer_request()
         steps[part] = lambda pixels, request=request: request.infer([pixels], share_inputs=True, share_outputs=True)
     return steps
 

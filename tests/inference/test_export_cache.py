@@ -6,11 +6,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from exported import ExportedModel
 
 from line_inspector.commands import main
@@ -269,11 +270,22 @@ def test_an_export_that_somebody_makes_is_not_removed(exported_model: ExportedMo
     assert {path.name for path in cache.iterdir()} == {"v7", ".v7.lock"}
 
 
-def test_with_one_thread_the_caller_does_all_the_work(exported_model: ExportedModel) -> None:
+@pytest.fixture
+def one_torch_thread() -> Iterator[None]:
+    """As a station has it that is given one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_with_one_thread_the_caller_does_all_the_work(exported_model: ExportedModel, one_torch_thread: None) -> None:
     engine = load_verified_openvino_engine(exported_model.model_dir, exported_model.cache, threads=1)
     frames = [frame for frame, _ in read_golden(exported_model.model_dir)]
+    engine.infer(frames)  # compiles what several frames at once need
     whole_ns, own_ns = time.process_time_ns(), time.thread_time_ns()
     for _ in range(30):
         engine.infer(frames)
+        engine.infer(frames[:1])
     whole_ns, own_ns = time.process_time_ns() - whole_ns, time.thread_time_ns() - own_ns
     assert own_ns > 0.95 * whole_ns
