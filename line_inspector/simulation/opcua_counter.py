@@ -1,29 +1,23 @@
 """The OPC UA server of the simulated counter (asyncua)."""
 
-import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
-from asyncua import Server, ua
+from asyncua import ua
 
 from line_inspector.config import OpcUaCounterSettings
 from line_inspector.encoders.opcua_counter import node_of
+from line_inspector.simulation.opcua_server import build_server, stop_server
 
 NAMESPACE = "urn:line-inspector:counter"
 BITS = 32
 
-logging.getLogger("asyncua").setLevel(logging.CRITICAL + 1)
-
 
 async def serve_opcua_counter(settings: OpcUaCounterSettings, count: Callable[[], int]) -> Callable[[], Awaitable[Any]]:
     """Listens, with a UInt32; gives back how to stop. Raises OSError where the address cannot be had."""
-    server = Server()
-    await server.init()
-    server.set_endpoint(settings.endpoint)
-    server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
-    node_id, number = node_of(settings), 0
-    while await server.register_namespace(f"{NAMESPACE}:{number}") < node_id.NamespaceIndex:
-        number += 1
+    node_id = node_of(settings)
+    server = await build_server(settings.endpoint, NAMESPACE, node_id.NamespaceIndex)
     name = ua.QualifiedName("count", node_id.NamespaceIndex)
     node = await server.nodes.objects.add_variable(node_id, name, 0, ua.VariantType.UInt32)
 
@@ -32,4 +26,4 @@ async def serve_opcua_counter(settings: OpcUaCounterSettings, count: Callable[[]
 
     server.set_attribute_value_callback(node.nodeid, read)
     await server.start()
-    return server.stop
+    return partial(stop_server, server)

@@ -1,8 +1,8 @@
 """The OPC UA server of the simulated PLC (asyncua)."""
 
-import logging
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from asyncua import Node, Server, ua
@@ -10,34 +10,27 @@ from asyncua import Node, Server, ua
 from line_inspector.actuators.opcua import node_ids
 from line_inspector.actuators.plc_signals import FROM_PLC, SIGNALS, TO_PLC, Outputs, Signal
 from line_inspector.config import OpcUaGateSettings
+from line_inspector.simulation.opcua_server import build_server, stop_server
 from line_inspector.simulation.plc_program import PlcProgram
 
 NAMESPACE = "urn:line-inspector:plc"
 
-logging.getLogger("asyncua").setLevel(logging.CRITICAL + 1)
-
 
 async def serve_opcua(settings: OpcUaGateSettings, program: PlcProgram) -> Callable[[], Awaitable[Any]]:
     """Listens; gives back how to stop. Raises OSError where the address cannot be had, InputError for a bad node_id."""
-    server = Server()
-    await server.init()
-    server.set_endpoint(settings.endpoint)
-    server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
-    nodes = await _add_nodes(server, settings)
+    ids = node_ids(settings, SIGNALS)
+    server = await build_server(settings.endpoint, NAMESPACE, ids[0].NamespaceIndex)
+    nodes = await _add_nodes(server, ids)
     for signal in FROM_PLC:
         server.set_attribute_value_callback(nodes[signal.name].nodeid, _reading(signal, program))
     _, _ = server.iserver.aspace.add_datachange_callback(
         nodes[TO_PLC[-1].name].nodeid, ua.AttributeIds.Value, _cycle(server, nodes, program)
     )
     await server.start()
-    return server.stop
+    return partial(stop_server, server)
 
 
-async def _add_nodes(server: Server, settings: OpcUaGateSettings) -> dict[str, Node]:
-    ids = node_ids(settings, SIGNALS)
-    number = 0
-    while await server.register_namespace(f"{NAMESPACE}:{number}") < ids[0].NamespaceIndex:
-        number += 1
+async def _add_nodes(server: Server, ids: list[ua.NodeId]) -> dict[str, Node]:
     nodes: dict[str, Node] = {}
     for signal, node_id in zip(SIGNALS, ids, strict=True):
         kind = ua.VariantType[signal.kind.value]

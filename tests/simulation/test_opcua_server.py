@@ -1,0 +1,60 @@
+"""The simulated PLC's OPC UA server ends at once, whoever connects to it meanwhile."""
+
+import asyncio
+import random
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+
+import pytest
+from loopback import free_port
+
+from line_inspector.config import OpcUaGateSettings
+from line_inspector.simulation.opcua_plc import serve_opcua
+from line_inspector.simulation.plc_program import PlcProgram
+
+
+class Crowd:
+    """Clients that connect one after the other, and stay."""
+
+    def __init__(self, port: int) -> None:
+        self._port, self._over = port, threading.Event()
+        self.connected = 0
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def leave(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with ExitStack() as stack:
+            while not self._over.is_set():
+                with suppress(OSError):
+                    stack.enter_context(socket.create_connection(("127.0.0.1", self._port), timeout=1))
+                    self.connected += 1
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def crowd(port: int) -> Iterator[Crowd]:
+    crowd = Crowd(port)
+    yield crowd
+    crowd.leave()
+
+
+def test_it_ends_although_clients_come_while_it_does(port: int, crowd: Crowd) -> None:
+    settings = OpcUaGateSettings(kind="opcua", endpoint=f"opc.tcp://127.0.0.1:{port}/")
+
+    async def come_and_go() -> None:
+        stop = await serve_opcua(settings, PlcProgram({"top": 0}, 400_000_000, 4, random.Random(0)))
+        while crowd.connected < 20:
+            await asyncio.sleep(0.01)
+        await asyncio.wait_for(stop(), 10)
+
+    asyncio.run(come_and_go())
