@@ -1,10 +1,8 @@
 """OpenVINO: the graph in its own format, and the way forward on the CPU that it compiles from it."""
 
 from collections.abc import Mapping
-from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -35,26 +33,20 @@ def write(program: ExportedProgram, folder: Path) -> None:
 
 
 def load(files: Mapping[str, bytes], threads: int) -> Forward:
-    """The way from pixels to maps on `threads` CPU threads, in fp32.
+    """The way from pixels to maps on `threads` CPU threads, in fp32, one image after the other.
 
-    A single image has a graph of its own, whose shapes are all known: it takes a tenth less time. The one for more is
-    compiled, in some tenths of a second, when they first come.
+    A graph whose shapes are all known takes a tenth less time than one for any batch, and on one or two threads a batch
+    of any size gains less than that (docs/benchmarks.md).
     """
     openvino = import_extra("openvino", "openvino")
-
-    def compiled(*, single: bool) -> Any:
-        core = openvino.Core()
-        graph = core.read_model(files[GRAPH], files[WEIGHTS])
-        if single:
-            graph.reshape([1, *graph.input().get_partial_shape()[1:]])
-        return core.compile_model(graph, "CPU", settings(threads))
-
-    one = compiled(single=True)
-    several = cache(partial(compiled, single=False))
+    core = openvino.Core()
+    graph = core.read_model(files[GRAPH], files[WEIGHTS])
+    graph.reshape([1, *graph.input().get_partial_shape()[1:]])
+    compiled = core.compile_model(graph, "CPU", settings(threads))
 
     def forward(pixels: NDArray[np.uint8]) -> torch.Tensor:
-        way = one if len(pixels) == 1 else several()
-        return torch.from_numpy(way([pixels])[0])
+        maps = [compiled([image[None]])[0] for image in pixels]
+        return torch.from_numpy(maps[0] if len(maps) == 1 else np.concatenate(maps))
 
     return forward
 
