@@ -109,8 +109,8 @@ class RingWriter:
         header["height"], header["width"] = frame.shape[:2]
         header["channels"] = frame.shape[2] if frame.ndim == 3 else 1
         header["part_crc"] = zlib.crc32(part_id.encode())
-        header["fingerprint"] = fingerprint(frame)
         np.copyto(pixels[: frame.nbytes].reshape(frame.shape), frame)
+        header["fingerprint"] = fingerprint(frame)  # of what the copy has just brought into the cache
         header["generation"] = generation
         self._generations[slot], self._held_until_ns[slot] = generation, deadline_ns + keep_ns
         self._next = (slot + 1) % self._geometry.slots
