@@ -1,9 +1,9 @@
 """The simulated PLC's OPC UA server ends at once, whoever connects to it meanwhile."""
 
-import asyncio
 import random
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
@@ -13,6 +13,7 @@ from loopback import free_port
 from line_inspector.config import OpcUaGateSettings
 from line_inspector.simulation.opcua_plc import serve_opcua
 from line_inspector.simulation.plc_program import PlcProgram
+from line_inspector.simulation.server_thread import ServerThread
 
 
 class Crowd:
@@ -50,11 +51,12 @@ def crowd(port: int) -> Iterator[Crowd]:
 
 def test_it_ends_although_clients_come_while_it_does(port: int, crowd: Crowd) -> None:
     settings = OpcUaGateSettings(kind="opcua", endpoint=f"opc.tcp://127.0.0.1:{port}/")
-
-    async def come_and_go() -> None:
-        stop = await serve_opcua(settings, PlcProgram({"top": 0}, 400_000_000, 4, random.Random(0)))
-        while crowd.connected < 20:
-            await asyncio.sleep(0.01)
-        await asyncio.wait_for(stop(), 10)
-
-    asyncio.run(come_and_go())
+    program = PlcProgram({"top": 0}, 400_000_000, 4, random.Random(0))
+    server = ServerThread("plc", lambda: serve_opcua(settings, program))
+    patience_s = time.monotonic() + 30
+    while crowd.connected < 20:
+        assert time.monotonic() < patience_s, "nobody came"
+        time.sleep(0.01)
+    began_s = time.monotonic()
+    server.close()
+    assert time.monotonic() - began_s < 10
