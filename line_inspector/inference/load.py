@@ -51,10 +51,15 @@ def load_verified_openvino_engine(
     """
     manifest = read_manifest(path)
     read_model_directory(path)  # for its hashes: what proves the export must not have changed
-    batch_size = max_batch_size or MAX_BATCH_SIZE["cpu"]
     try:
-        forward = read_cached_forward(cache / path.name, manifest, threads)
-        engine = TorchEngine(forward, manifest, max_batch_size=batch_size, tiling=read_tiling(path), runtime="openvino")
+        engine = TorchEngine(
+            read_cached_forward(cache / path.name, manifest, threads),
+            manifest,
+            max_batch_size=max_batch_size or MAX_BATCH_SIZE["cpu"],
+            tiling=read_tiling(path),
+            tiles_at_once=1,  # one after the other is faster than any batch, at least on one and two threads
+            runtime="openvino",
+        )
         _replay_golden(engine, path)
     except RuntimeError as e:  # how OpenVINO says that it cannot compile or run something on this machine
         said = " ".join(str(e).split())

@@ -1,8 +1,10 @@
 """OpenVINO: the graph in its own format, and the way forward on the CPU that it compiles from it."""
 
 from collections.abc import Mapping
+from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,20 +35,26 @@ def write(program: ExportedProgram, folder: Path) -> None:
 
 
 def load(files: Mapping[str, bytes], threads: int) -> Forward:
-    """The way from pixels to maps on `threads` CPU threads, in fp32, one image after the other.
+    """The way from pixels to maps on `threads` CPU threads, in fp32.
 
-    A graph whose shapes are all known takes a tenth less time than one for any batch, and on one or two threads a batch
-    of any size gains less than that (docs/benchmarks.md).
+    A single image has a graph whose shapes are all known, which takes a tenth less time (docs/benchmarks.md). The one
+    for any batch, as it was written, is compiled when the first batch of several comes.
     """
     openvino = import_extra("openvino", "openvino")
-    core = openvino.Core()
-    graph = core.read_model(files[GRAPH], files[WEIGHTS])
-    graph.reshape([1, *graph.input().get_partial_shape()[1:]])
-    compiled = core.compile_model(graph, "CPU", settings(threads))
+
+    def compiled(*, single: bool) -> Any:
+        core = openvino.Core()
+        graph = core.read_model(files[GRAPH], files[WEIGHTS])
+        if single:
+            graph.reshape([1, *graph.input().get_partial_shape()[1:]])
+        return core.compile_model(graph, "CPU", settings(threads))
+
+    one = compiled(single=True)
+    several = cache(partial(compiled, single=False))
 
     def forward(pixels: NDArray[np.uint8]) -> torch.Tensor:
-        maps = [compiled([image[None]])[0] for image in pixels]
-        return torch.from_numpy(maps[0] if len(maps) == 1 else np.concatenate(maps))
+        way = one if len(pixels) == 1 else several()
+        return torch.from_numpy(way([pixels])[0])
 
     return forward
 

@@ -33,7 +33,8 @@ class TorchEngine:
     """An Engine (see engine.py) around `forward`. Building it runs a few batches to warm up and to learn its latency.
 
     `frame_shape` is the shape of the camera's frames, so that the latency includes their resizing. `tiling` is what the
-    model looks at, needed where it has a foreground. Batches are of frames, and latencies those of all their tiles.
+    model looks at, needed where it has a foreground. Batches are of frames, and latencies those of all their tiles;
+    `tiles_at_once` go through the network together, as many as is usual unless told.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class TorchEngine:
         max_batch_size: int,
         frame_shape: tuple[int, ...] | None = None,
         tiling: Tiling | None = None,
+        tiles_at_once: int | None = None,
         runtime: str = "torch",
     ) -> None:
         self.runtime = runtime
@@ -52,7 +54,7 @@ class TorchEngine:
         self.pixel_threshold = manifest.pixel_threshold
         self.image_size_px = manifest.preprocessing.size_px
         self.max_batch_size = max_batch_size
-        self._tiles_at_once = max(MOST_TILES_AT_ONCE, max_batch_size)
+        self._tiles_at_once = tiles_at_once or max(MOST_TILES_AT_ONCE, max_batch_size)
         self.last_stages = Stages()
         self._forward = forward
         self._scale = manifest.scale

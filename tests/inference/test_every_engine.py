@@ -59,7 +59,7 @@ def with_view(runtime: str, exported_model: ExportedModel) -> Callable[[Tiling],
         model, manifest = read_model_directory(exported_model.model_dir)
         if runtime == "openvino":
             forward = read_cached_forward(exported_model.export, manifest, 1)
-            return TorchEngine(forward, manifest, max_batch_size=2, tiling=tiling)
+            return TorchEngine(forward, manifest, max_batch_size=2, tiling=tiling, tiles_at_once=1)
         device = "cuda" if runtime == "cuda" else "cpu"
         return build_engine(model, manifest, device, max_batch_size=2, tiling=tiling)
 

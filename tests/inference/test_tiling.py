@@ -290,3 +290,19 @@ def test_tiles_see_a_spot_that_resizing_loses(write_tiled) -> None:
         row, column = np.unravel_index(finding.heat.argmax(), finding.heat.shape)
         assert abs(row - 300 / 16) <= 1 and abs(column - 700 / 16) <= 1
     assert scores[0] < 0.2 and scores[1] > 0.9
+
+
+def test_an_engine_may_take_one_tile_after_the_other(write_tiled) -> None:
+    seen: list[int] = []
+
+    def forward(pixels: np.ndarray) -> torch.Tensor:
+        seen.append(len(pixels))
+        return brightness(pixels)
+
+    manifest = read_manifest(write_tiled(Tiling(View(rows=2, columns=2), 64)))
+    engine = TorchEngine(forward, manifest, max_batch_size=3, tiles_at_once=1)
+    frames = [np.full((64, 64), 40 * seed, np.uint8) for seed in range(1, 4)]
+    seen.clear()
+    findings = engine.infer(frames)
+    assert seen == [1] * 12
+    assert [finding.score for finding in findings] == sorted({finding.score for finding in findings})
