@@ -130,7 +130,7 @@ class TorchEngine:
 
 
 def _is_number(maps: torch.Tensor) -> list[bool]:
-    """Whether every pixel is a finite number: one that is none is the largest and the smallest of its map."""
+    """Whether every pixel of each map is a finite number: what is none shows in the largest or the smallest."""
     largest_and_smallest = torch.stack([maps.amax((1, 2)), maps.amin((1, 2))])
     finite: list[bool] = largest_and_smallest.isfinite().all(0).tolist()
     return finite

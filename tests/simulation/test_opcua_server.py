@@ -4,8 +4,9 @@ import random
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 
 import pytest
 from loopback import free_port
@@ -15,12 +16,15 @@ from line_inspector.simulation.opcua_plc import serve_opcua
 from line_inspector.simulation.plc_program import PlcProgram
 from line_inspector.simulation.server_thread import ServerThread
 
+MOST_AT_ONCE = 200  # a process may have no more than a thousand files open
+
 
 class Crowd:
-    """Clients that connect one after the other, and stay."""
+    """Clients that connect one after the other, and stay until there are too many."""
 
     def __init__(self, port: int) -> None:
         self._port, self._over = port, threading.Event()
+        self._clients: deque[socket.socket] = deque()
         self.connected = 0
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -28,13 +32,16 @@ class Crowd:
     def leave(self) -> None:
         self._over.set()
         self._thread.join()
+        for client in self._clients:
+            client.close()
 
     def _run(self) -> None:
-        with ExitStack() as stack:
-            while not self._over.is_set():
-                with suppress(OSError):
-                    stack.enter_context(socket.create_connection(("127.0.0.1", self._port), timeout=1))
-                    self.connected += 1
+        while not self._over.is_set():
+            with suppress(OSError):
+                self._clients.append(socket.create_connection(("127.0.0.1", self._port), timeout=1))
+                self.connected += 1
+            if len(self._clients) > MOST_AT_ONCE:
+                self._clients.popleft().close()
 
 
 @pytest.fixture
