@@ -79,8 +79,8 @@ def measure(given: Line | None, folder: Path, seconds: float, say: Callable[[str
     batches = measure_engine(engine, subject.frames, copies, ENGINE_SHARE * seconds)
     best = max(batches, key=lambda row: row.images_per_s)
     roofline = measure_roofline(
-        device, subject.manifest, subject.tiles, best.images_per_s, ROOFLINE_SHARE * seconds
-    )  # fmt: skip
+        device, engine.runtime, subject.manifest, subject.tiles, best.images_per_s, ROOFLINE_SHARE * seconds
+    )
     say("Transport ...")
     transport = measure_transport(TRANSPORT_SHARE * seconds)
     say("Starting the stations ...")

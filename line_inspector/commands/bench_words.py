@@ -8,7 +8,7 @@ from line_inspector.bench.measurement import Measurement
 from line_inspector.bench.roofline import Roofline
 from line_inspector.bench.transport import Transport
 
-ABOVE_ALL = ", since it is PyTorch's limit: another runtime may be above it, and one measured in haste is imprecise"
+ABOVE_ALL = ": more than all, since rates measured in haste, one after the other, are imprecise"
 
 
 def in_words(measured: Measurement) -> str:
@@ -39,8 +39,8 @@ def _engine_cells(row: BatchSpeed) -> tuple[str, ...]:
 
 def _roofline(roof: Roofline) -> list[str]:
     return [
-        f"Roofline ({roof.device}, float32): PyTorch's matrix products {roof.matrix_flops_per_s / 1e9:.0f} GFLOP/s,"
-        f" memory {roof.memory_bytes_per_s / 1e9:.1f} GB/s.",
+        f"Roofline ({roof.device}, float32): {roof.runtime}'s matrix products"
+        f" {roof.matrix_flops_per_s / 1e9:.0f} GFLOP/s, memory {roof.memory_bytes_per_s / 1e9:.1f} GB/s.",
         f"The model takes {roof.flops_per_image / 1e9:.2f} GFLOP and {roof.bytes_per_image / 1e6:.0f} MB a frame, so"
         f" {roof.bound} allow {roof.attainable_images_per_s:.1f} images/s; it reaches {roof.images_per_s:.1f},"
         f" {roof.fraction:.0%} of that{ABOVE_ALL if roof.fraction > 1.0 else ''}.",

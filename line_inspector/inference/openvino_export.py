@@ -1,6 +1,6 @@
 """OpenVINO: the graph in its own format, and the way forward on the CPU that it compiles from it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
@@ -57,6 +57,15 @@ def load(files: Mapping[str, bytes], threads: int) -> Forward:
         return torch.from_numpy(way([pixels])[0])
 
     return forward
+
+
+def matrix_product(left: NDArray[np.float32], right: NDArray[np.float32], threads: int) -> Callable[[], object]:
+    """What multiplies the two each time it is called, compiled as models are: `right` is a layer's weights."""
+    openvino = import_extra("openvino", "openvino")
+    features = openvino.opset13.parameter(left.shape, np.float32)
+    product = openvino.Model([openvino.opset13.matmul(features, right, False, False)], [features])
+    way = openvino.Core().compile_model(product, "CPU", settings(threads))
+    return lambda: way([left], share_inputs=True, share_outputs=True)
 
 
 def settings(threads: int) -> dict[str, object]:

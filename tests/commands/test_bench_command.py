@@ -53,7 +53,8 @@ def test_a_quick_run_measures_every_hop_and_leaves_nothing_behind(tmp_path: Path
     transport = told["transport"]
     assert transport["over_memcpy"] > 0.2 and transport["over_zeromq_copy"] > 1.5
     assert 0 < transport["p50_ms"] <= transport["p99_ms"]
-    assert 0 < told["roofline"]["fraction"] < 2  # OpenVINO multiplies faster than torch, by which it is measured
+    assert told["roofline"]["runtime"] == "OpenVINO"
+    assert 0 < told["roofline"]["fraction"] < 1.5  # beside other tests one rate or the other is measured too low
     line = told["line"]
     assert 0.2 < line["throughput_over_engine"] < 1.5
     assert [row["cameras"] for row in line["cameras"]] == [1]

@@ -37,7 +37,7 @@ MEASURED = Measurement(
         (1944, 2592), 9, 1000.0, 5.0e9, 6.0e9, 0.9e9, 0.83, 5.6,
         Spread(300, 0.8, 1.4, 2.0), Spread(300, 7.0, 11.0, 12.0), 0.99,
     ),
-    roofline=Roofline("CPU", 1, 1e11, 1e10, 4 * 10**9, 3 * 10**8, "matrix products", 25.0, 20.0, 0.8),
+    roofline=Roofline("CPU", "OpenVINO", 1, 1e11, 1e10, 4 * 10**9, 3 * 10**8, "matrix products", 25.0, 20.0, 0.8),
     line=LineTable(Saturation(65.0, 47.0, 50.0, {1: 200}, 0.94), ROWS),
     capacity=capacity(ROWS, 4.0, "cap"),
 )  # fmt: skip
@@ -70,7 +70,7 @@ def test_people_read_the_answer_first_and_every_number() -> None:
     assert "2 at 40.0 parts/s: 7 of 60 without a verdict in time (7 skipped_late)." in text
 
 
-@pytest.mark.parametrize(("fraction", "shown"), [(0.8, "80% of that."), (1.24, "124% of that, since it is PyTorch's")])
+@pytest.mark.parametrize(("fraction", "shown"), [(0.8, "80% of that."), (1.24, "124% of that: more than all")])
 def test_more_than_all_of_the_roofline_is_explained(fraction: float, shown: str) -> None:
     roofline = replace(MEASURED.roofline, fraction=fraction)
     assert shown in in_words(replace(MEASURED, roofline=roofline))
