@@ -68,14 +68,16 @@ class Station:
         """`count` brings `counters` up to date; it is called when they are told, not at every turn."""
         self._count = count
 
-    def turns(self, wake_ns: Callable[[], int] | None = None) -> Iterator[int]:
-        """Yields the monotonic time, in ns, at each message, at the time `wake_ns()` asks for, and every 50 ms."""
+    def turns(
+        self, wake_ns: Callable[[], int] | None = None, longest_wait_ms: float = LONGEST_WAIT_MS
+    ) -> Iterator[int]:
+        """Yields the monotonic time, in ns, at each message, at the time `wake_ns()` asks for, and every so often."""
         self.ready()
         while not self._stop.is_set:
             now_ns = time.monotonic_ns()
             self.beat(now_ns)
             yield now_ns
-            wait_ms: float = LONGEST_WAIT_MS
+            wait_ms = longest_wait_ms
             if wake_ns:
                 wait_ms = min(wait_ms, max(0.0, (wake_ns() - time.monotonic_ns()) / 1e6))
             if self._poller.sockets:

@@ -24,6 +24,7 @@ from line_inspector.tracking.gaps import Sighting
 REMEMBERED_PARTS = 10_000  # 100 s at 100/s; a trigger that was not acknowledged is repeated every 10 s at least
 LAST_ACKNOWLEDGEMENT_NS = 3_000_000_000
 CHALLENGE_SLOTS = 2
+LONGEST_WAIT_MS = 100  # an idle camera costs its wake-ups; repetitions are due after 250 ms at the earliest
 
 
 def serve(station: runtime.Station, arguments: argparse.Namespace) -> None:
@@ -31,7 +32,11 @@ def serve(station: runtime.Station, arguments: argparse.Namespace) -> None:
     settings = station.line.camera(arguments.camera)
     capture = Capture(station, arguments.camera, settings, build_camera(settings.source))
     source = RateSource(arguments.camera, settings.trigger) if isinstance(settings.trigger, RateTrigger) else None
-    for now_ns in station.turns(lambda: min(capture.next_ns(), source.next_ns() if source else NEVER_NS)):
+
+    def wake_ns() -> int:
+        return min(capture.next_ns(), source.next_ns() if source else NEVER_NS)
+
+    for now_ns in station.turns(wake_ns, LONGEST_WAIT_MS):
         capture.take(source.due(now_ns) if source else [])
         capture.turn(now_ns)
     capture.hand_over()

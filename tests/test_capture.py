@@ -1,23 +1,27 @@
 """The capture station alone: what it announces, delivers and refuses. The test plays world, worker and decision."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from pictures import save_picture
 
+from line_inspector.bus import Bus, Receiver
 from line_inspector.cameras import CameraFault
 from line_inspector.cameras.rate_source import RateSource
 from line_inspector.config import RateTrigger
 from line_inspector.images import Frame
 from line_inspector.line_file import parse_line
-from line_inspector.messages import Announcement, ChallengeRequest, Fault, FrameReady, Scene, Trigger
+from line_inspector.messages import Announcement, ChallengeRequest, Fault, FrameReady, Health, Scene, Trigger
 from line_inspector.part_record import Reason
 from line_inspector.ring import RingReader
 from line_inspector.runtime import Station, StopFlag
-from line_inspector.streams import ANNOUNCEMENTS, CHALLENGES, FAULTS, FRAMES, SHOTS, TRIGGERS
+from line_inspector.streams import ANNOUNCEMENTS, CHALLENGES, FAULTS, FRAMES, HEALTH, SHOTS, TRIGGERS
 from line_inspector.tracking.announcer import TOLD_BEFORE_NS
 from stations.capture import Capture
 
@@ -38,6 +42,7 @@ LINE = {
         }
     },
 }
+SEEN = {"source": {"kind": "folder", "path": "seen"}}
 
 
 class PlayedCamera:
@@ -423,3 +428,30 @@ def test_a_challenge_is_nobodys_neighbour(tmp_path: Path) -> None:
     assert (behind.trigger_ns - behind.free_from_ns) / 1e9 >= 0.12, "nothing came since a"
     challenges.close()
     played.close()
+
+
+def test_a_camera_without_parts_hardly_wakes(tmp_path: Path) -> None:
+    """Each wake-up of an idle camera costs a core 0.2 ms, whatever it is for."""
+    (tmp_path / "line.yaml").write_text(
+        yaml.safe_dump({**LINE, "cameras": {"top": {**LINE["cameras"]["top"], **SEEN}}})
+    )
+    save_picture(tmp_path / "seen" / "0.png", np.zeros((48, 64), np.uint8))
+    health = Bus(tmp_path / "d" / "run").subscriber(HEALTH, Health, ("capture.top",))
+    command = [sys.executable, "-m", "stations.capture", str(tmp_path / "line.yaml"), "--camera", "top"]
+    with subprocess.Popen(command) as station:
+        try:
+            first, wakes_before = next_beat(health, station.pid)
+            for _ in range(10):
+                last, wakes = next_beat(health, station.pid)
+        finally:
+            station.kill()
+            health.close()
+    assert (wakes - wakes_before) * 1e9 / (last.sent_ns - first.sent_ns) < 15
+
+
+def next_beat(health: Receiver[Health], pid: int) -> tuple[Health, int]:
+    """The station's next sign of life, and how often its main thread has waited for something until then."""
+    assert health.socket.poll(30_000), "the station is silent"
+    beat = list(health.drain())[-1]
+    status = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+    return beat, int(status["voluntary_ctxt_switches"])
