@@ -1,11 +1,12 @@
 """The parts between announcement and gate: each gets exactly one decision, at the latest at its deadline."""
 
 import heapq
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from itertools import count
 
 from line_inspector.decision.decided import Decision, record_of
+from line_inspector.decision.decided_ids import DecidedIds
+from line_inspector.decision.early_answers import EarlyAnswers
 from line_inspector.decision.late_views import LateViews
 from line_inspector.decision.open_part import OpenPart, View
 from line_inspector.decision.policy import Finding, announced_late, blame, judge
@@ -18,12 +19,8 @@ from line_inspector.tracking.window import Reach, Span
 
 __all__ = ["NEVER_NS", "Decision", "PartBook"]
 
-WAKE_BEFORE_NS = (
-    2_000_000  # a busy host wakes a process this much late; no good verdict is expected so close to the end
-)
+WAKE_BEFORE_NS = 2_000_000  # a busy host wakes a process this much late; no good verdict comes so close to the end
 RELEASE_BEFORE_NS = 10_000_000  # an accept that is held for the belt's sake must not be lost to a late wake
-REMEMBERED_PARTS = 20_000  # a minute at 300/s; what capture is not answered it repeats every 10 s at least
-HELD_ANSWERS = 4_096
 AWAY_NS = 100_000_000  # the station turns at least every 50 ms; after a longer gap it was frozen, not idle
 
 
@@ -32,8 +29,8 @@ class PartBook:
 
     All methods return the decisions that have become due; the caller carries them out. Messages may come in any order
     and more than once. An answer that comes before its announcement waits for it, for `longest_deadline_ns` at most.
-    `decided` are parts decided before this process started. A decided part is known until the ledger has it, and for
-    REMEMBERED_PARTS more after that: as long as capture may announce it again.
+    `decided` are parts decided before this process started. A decided part is known until the ledger has it, and
+    some time after that: as long as capture may announce it again.
 
     A part is accepted when every camera of its lane has given a good verdict, and when it is known how near its
     neighbours are: its window reaches to the middle between them at most, and one that the gate cannot hold is none.
@@ -52,19 +49,17 @@ class PartBook:
         lanes: Iterable[tuple[str, ...]] = (),
     ) -> None:
         self._reach, self._belt = reach, belt or TimedBelt()
-        self._longest_deadline_ns = longest_deadline_ns
         self._attentive_since_ns = self._attended_ns = started_ns
         self._lanes: Mapping[str, tuple[str, ...]] = {camera: lane for lane in lanes for camera in lane}
         self._open: dict[str, OpenPart] = {}  # by the id of each view
         self._deadlines: list[tuple[int, int, OpenPart]] = []
         self._numbers = count()
-        self._held: OrderedDict[str, tuple[Verdict | Fault, int]] = OrderedDict()
+        self._early = EarlyAnswers(longest_deadline_ns)
         self._windows = Windows(reach, self._belt)
         self._motion = Motion()
         self._late_views = LateViews(self._lanes, 2 * reach.least_half_ns)
         self.announced = 0  # parts, each counted once, however many cameras see it
-        self._uncommitted = set(decided)
-        self._committed: OrderedDict[str, None] = OrderedDict()
+        self._decided_ids = DecidedIds(decided)
 
     def announce(self, announcement: Announcement, now_ns: int) -> list[Decision]:
         """A part exists, or more is known of its neighbours. One whose deadline has passed is decided at once."""
@@ -78,7 +73,7 @@ class PartBook:
             else:  # whose picture a verdict of this id is of, nobody can tell
                 view.answer(Finding(Reason.WRONG_FRAME, f"camera {announcement.camera} announces the same part id"))
             return self._decide_if_due(part, now_ns)
-        if self._is_decided(part_id):
+        if part_id in self._decided_ids:
             return []
         self._motion.trigger(announcement.trigger_ns)
         view = self._seen(announcement)
@@ -87,16 +82,16 @@ class PartBook:
             view.answer(Finding(Reason.LATE_VIEW, f"of part {decided}, which was decided without it"))
             return [self._decide(part, now_ns, worker_down=False)]
         self.announced += len(part.views) == 1
-        answer, held_ns = self._held.pop(part_id, (None, None))
+        answer, came_ns = self._early.take(part_id)
         if isinstance(answer, Fault):
             view.answer(blame(answer))
         elif view.place is None:
             view.answer(Finding(Reason.BELT_UNKNOWN, self._belt.unknown(now_ns) or "nobody knows where its part lies"))
         elif now_ns >= view.dated(self._belt).deadline_ns:
             late = announced_late(view.dated(self._belt), now_ns, self._attentive_since_ns)
-            view.answer(late, answer, held_ns)
+            view.answer(late, answer, came_ns)
         elif answer:
-            view.answer(judge(answer, view.dated(self._belt), now_ns), answer, held_ns)
+            view.answer(judge(answer, view.dated(self._belt), now_ns), answer, came_ns)
         return self._decide_if_due(part, now_ns)
 
     def recovered(self, records: Iterable[PartRecord]) -> None:
@@ -133,8 +128,7 @@ class PartBook:
         while self.next_deadline_ns() <= now_ns:
             _, _, part = heapq.heappop(self._deadlines)
             due.append(self._decide(part, now_ns, worker_down))
-        while self._held and next(iter(self._held.values()))[1] + self._longest_deadline_ns < now_ns:
-            self._held.popitem(last=False)
+        self._early.forget(now_ns)
         return due
 
     def abandon(self, now_ns: int, finding: Finding | None = None) -> list[Decision]:
@@ -173,14 +167,11 @@ class PartBook:
 
     def committed(self, part_id: str) -> None:
         """The ledger has the part."""
-        self._uncommitted.discard(part_id)
-        self._committed[part_id] = None
-        if len(self._committed) > REMEMBERED_PARTS:
-            self._committed.popitem(last=False)
+        self._decided_ids.committed(part_id)
 
     def knows(self, part_id: str) -> bool:
         """Whether the part has been announced, or was decided."""
-        return part_id in self._open or self._is_decided(part_id)
+        return part_id in self._open or part_id in self._decided_ids
 
     @property
     def unanswered(self) -> int:
@@ -196,11 +187,8 @@ class PartBook:
         self._attended_ns = now_ns
 
     def _hold(self, answer: Verdict | Fault, now_ns: int) -> None:
-        if self.knows(answer.part_id) or answer.part_id in self._held:
-            return
-        self._held[answer.part_id] = (answer, now_ns)
-        if len(self._held) > HELD_ANSWERS:
-            self._held.popitem(last=False)
+        if not self.knows(answer.part_id):
+            self._early.keep(answer, now_ns)
 
     def _seen(self, announcement: Announcement) -> View:
         view = View(announcement)
@@ -257,7 +245,7 @@ class PartBook:
         views = tuple(seen.announcement.part_id for seen in part.views.values())
         for part_id in views:
             del self._open[part_id]
-        self._uncommitted.update(views)
+        self._decided_ids.add(views)
         dated = part.leading.dated(self._belt)
         start_ns, end_ns = dated.gate_ns - self._reach.half_ns, dated.gate_ns + self._reach.half_ns
         if window:
@@ -272,6 +260,3 @@ class PartBook:
             shown=view.announcement.part_id,
             seen=tuple(part.in_order()),
         )
-
-    def _is_decided(self, part_id: str) -> bool:
-        return part_id in self._uncommitted or part_id in self._committed

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict, deque
 
-REMEMBERED_PARTS = 20_000  # as parts.py
+REMEMBERED_PARTS = 20_000  # as decided_ids.py
 
 
 class Receipts:

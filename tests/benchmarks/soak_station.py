@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from line_inspector import runtime
 from line_inspector.config import Line
-from line_inspector.decision import parts, receipts
+from line_inspector.decision import decided_ids, receipts
 from line_inspector.inference.engine import Finding, FrameFault
 from line_inspector.messages import HEAT_SIDE_PX
 
@@ -37,7 +37,7 @@ class FastEngine:
 def main() -> None:
     name, remembered = sys.argv[1], int(sys.argv[2])
     del sys.argv[1:3]
-    parts.REMEMBERED_PARTS = receipts.REMEMBERED_PARTS = remembered
+    decided_ids.REMEMBERED_PARTS = receipts.REMEMBERED_PARTS = remembered
     {"capture": capture, "decision": decision, "inference": inference}[name](remembered)
 
 

@@ -8,7 +8,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from msgspec.structs import replace
 from pytest import MonkeyPatch
 
-from line_inspector.decision import parts as parts_module
+from line_inspector.decision import decided_ids
+from line_inspector.decision.early_answers import HELD_ANSWERS
 from line_inspector.decision.parts import NEVER_NS, Decision, PartBook
 from line_inspector.messages import Announcement, Fault, SlotRef, Verdict
 from line_inspector.part_record import Reason
@@ -70,7 +71,7 @@ def test_a_good_verdict_accepts_the_part_in_its_window() -> None:
 
 
 def test_a_part_is_known_for_as_long_as_the_ledger_does_not_have_it(monkeypatch: MonkeyPatch) -> None:
-    monkeypatch.setattr(parts_module, "REMEMBERED_PARTS", 3)
+    monkeypatch.setattr(decided_ids, "REMEMBERED_PARTS", 3)
     book = new_book(decided=[announcement(number).part_id for number in range(10, 20)])
     for number in range(10):
         book.announce(announcement(number), 1 * MS)
@@ -165,10 +166,10 @@ def test_a_score_that_is_no_number_stays_out_of_the_record() -> None:
 
 def test_memory_is_bounded() -> None:
     book = new_book()
-    for number in range(parts_module.HELD_ANSWERS + 10):
+    for number in range(HELD_ANSWERS + 10):
         book.verdict(verdict(number), 1 * MS)
     assert book.announce(announcement(0), 2 * MS) == []  # the oldest were forgotten
-    [decision] = book.announce(announcement(parts_module.HELD_ANSWERS), 2 * MS)
+    [decision] = book.announce(announcement(HELD_ANSWERS), 2 * MS)
     assert decision.record.accepted
 
 
