@@ -14,9 +14,8 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 from typing import TypeVar
 
 import zmq
@@ -24,22 +23,18 @@ import zmq
 from line_inspector.bus import Bus
 from line_inspector.config import Line, core_plan
 from line_inspector.errors import EXIT_BAD_INPUT, InputError
-from line_inspector.file_lock import held_lock
 from line_inspector.line_file import read_line_file
 from line_inspector.messages import Health
+from line_inspector.station_lock import RoleTaken, station_lock
+from line_inspector.stop_flag import StopFlag
 from line_inspector.streams import HEALTH
 
 T = TypeVar("T")
 
 SERVING = "serving"
 LONGEST_WAIT_MS = 50
-SUPERVISOR_PID = "LINE_INSPECTOR_SUPERVISOR_PID"
 STANDBY_POLL_S = 0.02
 LEAVING_S = 10.0  # a station whose supervisor was killed may need so long to hand its parts over
-
-
-class RoleTaken(InputError):
-    """Another process already is this station."""
 
 
 class Station:
@@ -48,7 +43,7 @@ class Station:
     `name` is unique on the line, such as `decision` or `capture.top`.
     """
 
-    def __init__(self, name: str, line: Line, stop: "StopFlag") -> None:
+    def __init__(self, name: str, line: Line, stop: StopFlag) -> None:
         self.name, self.line = name, line
         self.bus = Bus(line.sockets_dir)
         self.log = logging.getLogger(name)
@@ -126,7 +121,7 @@ def main(
     long as others may still hand their parts over to it.
     """
 
-    def run(line: Line, name: str, arguments: argparse.Namespace, stop: "StopFlag") -> None:
+    def run(line: Line, name: str, arguments: argparse.Namespace, stop: StopFlag) -> None:
         end_s = time.monotonic() + LEAVING_S
         while not stop.is_set:
             try:
@@ -146,7 +141,7 @@ def main_with_standby(
 ) -> None:
     """As `main`, for a station that is slow to start: it prepares, and waits while another process has its role."""
 
-    def run(line: Line, name: str, arguments: argparse.Namespace, stop: "StopFlag") -> None:
+    def run(line: Line, name: str, arguments: argparse.Namespace, stop: StopFlag) -> None:
         prepared = prepare(line)
         _notify("READY=1")
         while not stop.is_set:
@@ -160,7 +155,7 @@ def main_with_standby(
 
 def _enter(
     kind: str,
-    run: Callable[[Line, str, argparse.Namespace, "StopFlag"], None],
+    run: Callable[[Line, str, argparse.Namespace, StopFlag], None],
     add_options: Callable[[argparse.ArgumentParser], None] | None,
     orphan_grace_s: float,
 ) -> None:
@@ -175,10 +170,10 @@ def _enter(
 
 def _guarded(
     kind: str,
-    run: Callable[[Line, str, argparse.Namespace, "StopFlag"], None],
+    run: Callable[[Line, str, argparse.Namespace, StopFlag], None],
     arguments: argparse.Namespace,
     log: logging.Logger,
-    stop: "StopFlag",
+    stop: StopFlag,
 ) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop.on_signal)
@@ -202,50 +197,6 @@ def _serve(station: Station, serve: Callable[[Station], None]) -> None:
         serve(station)
     finally:
         station.close()
-
-
-class StopFlag:
-    """Set by SIGTERM or SIGINT, or by the station itself, or `orphan_grace_s` after its supervisor has died."""
-
-    def __init__(self, orphan_grace_s: float = 0.0) -> None:
-        self._requested = False
-        self._orphan_grace_s = orphan_grace_s
-        self._orphaned_at_s: float | None = None
-        self._supervisor_pid = int(os.environ.get(SUPERVISOR_PID, "0"))
-
-    @property
-    def is_set(self) -> bool:
-        if self._requested or not self.orphaned:
-            return self._requested
-        if self._orphaned_at_s is None:
-            self._orphaned_at_s = time.monotonic()
-        return time.monotonic() - self._orphaned_at_s >= self._orphan_grace_s
-
-    @property
-    def orphaned(self) -> bool:
-        """Whether the supervisor that started this station has died; stations under systemd have none."""
-        return bool(self._supervisor_pid) and os.getppid() != self._supervisor_pid
-
-    def set(self) -> None:
-        self._requested = True
-
-    def on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._requested = True
-
-
-@contextmanager
-def station_lock(sockets_dir: Path, name: str) -> Iterator[None]:
-    """Holds the station's name on this line. Raises RoleTaken when another process has it."""
-    with ExitStack() as held:
-        try:
-            sockets_dir.mkdir(parents=True, exist_ok=True)
-            held.enter_context(held_lock(sockets_dir / f"{name}.lock", wait=False))
-        except BlockingIOError as e:
-            raise RoleTaken(f"station {name} is already running", str(sockets_dir), "Stop it first") from e
-        except OSError as e:
-            what = f"cannot write here ({e.strerror})"
-            raise InputError(what, str(sockets_dir), "Check data_dir and the disk") from e
-        yield
 
 
 @contextmanager

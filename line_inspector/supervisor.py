@@ -16,7 +16,8 @@ from line_inspector.bus import Bus
 from line_inspector.config import NS_PER_S, Line, core_plan
 from line_inspector.errors import EXIT_BAD_INPUT, InputError
 from line_inspector.messages import Health
-from line_inspector.runtime import SUPERVISOR_PID, RoleTaken, StopFlag, station_lock
+from line_inspector.station_lock import RoleTaken, station_lock
+from line_inspector.stop_flag import SUPERVISOR_PID, StopFlag
 from line_inspector.streams import HEALTH
 from stations import STATIONS
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from line_inspector import runtime
+from line_inspector.stop_flag import SUPERVISOR_PID
 from line_inspector.wall_clock import wall_ns
 
 LATEST_START = timedelta(minutes=10)  # a clock that has jumped, or a machine that slept, makes up for no night
@@ -61,7 +62,7 @@ def _now() -> datetime:
 
 def _start(line_file: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "line_inspector", "retrain", str(line_file)]
-    environment = {**os.environ, runtime.SUPERVISOR_PID: str(os.getpid())}  # it stops when this station is gone
+    environment = {**os.environ, SUPERVISOR_PID: str(os.getpid())}  # it stops when this station is gone
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0, env=environment)
 
 

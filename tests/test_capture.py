@@ -20,7 +20,8 @@ from line_inspector.line_file import parse_line
 from line_inspector.messages import Announcement, ChallengeRequest, Fault, FrameReady, Health, Scene, Trigger
 from line_inspector.part_record import Reason
 from line_inspector.ring import RingReader
-from line_inspector.runtime import Station, StopFlag
+from line_inspector.runtime import Station
+from line_inspector.stop_flag import StopFlag
 from line_inspector.streams import ANNOUNCEMENTS, CHALLENGES, FAULTS, FRAMES, HEALTH, SHOTS, TRIGGERS
 from line_inspector.tracking.announcer import TOLD_BEFORE_NS
 from stations.capture import Capture

@@ -12,7 +12,8 @@ from line_inspector.line_file import parse_line
 from line_inspector.messages import HEAT_SIDE_PX, Announcement, Result, SlotRef, Verdict
 from line_inspector.part_record import Reason
 from line_inspector.ring import Geometry, RingWriter
-from line_inspector.runtime import Station, StopFlag
+from line_inspector.runtime import Station
+from line_inspector.stop_flag import StopFlag
 from line_inspector.streams import ANNOUNCEMENTS, RESULTS, VERDICTS
 from stations.decision import DecisionStation
 

@@ -17,7 +17,8 @@ from line_inspector.line_file import parse_line
 from line_inspector.messages import Fault, FrameReady, Verdict
 from line_inspector.part_record import Reason
 from line_inspector.ring import SHM, Geometry, RingWriter
-from line_inspector.runtime import Station, StopFlag
+from line_inspector.runtime import Station
+from line_inspector.stop_flag import StopFlag
 from line_inspector.streams import FAULTS, FRAMES, VERDICTS
 from stations.inference import Worker
 

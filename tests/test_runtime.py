@@ -12,7 +12,7 @@ import pytest
 
 from line_inspector.bus import Bus
 from line_inspector.messages import Health
-from line_inspector.runtime import SUPERVISOR_PID
+from line_inspector.stop_flag import SUPERVISOR_PID
 from line_inspector.streams import HEALTH
 
 PATIENCE_S = 20

@@ -14,7 +14,7 @@ from line_inspector import supervisor as module
 from line_inspector.config import EncoderSettings, Line, ModbusCounterSettings, WorkerSettings
 from line_inspector.errors import InputError
 from line_inspector.line_file import read_line_file
-from line_inspector.runtime import StopFlag
+from line_inspector.stop_flag import StopFlag
 from line_inspector.supervisor import Supervised, Supervisor, stop_signals
 from stations import STATIONS
 

@@ -10,9 +10,10 @@ from line_inspector.bench.trial import Trial
 from line_inspector.errors import InputError
 from line_inspector.records.reading import read_parts
 from line_inspector.ring import remove_orphans
-from line_inspector.runtime import Station, StopFlag
+from line_inspector.runtime import Station
 from line_inspector.simulation.__main__ import serve
 from line_inspector.simulation.record import read_world_record
+from line_inspector.stop_flag import StopFlag
 from line_inspector.supervisor import Supervisor
 
 PATIENCE_S = 240.0

@@ -11,7 +11,7 @@ from line_inspector.chaos.judge import Blow
 from line_inspector.chaos.victim import Victim
 from line_inspector.chaos.witness import Witness
 from line_inspector.config import NS_PER_MS, NS_PER_S
-from line_inspector.runtime import StopFlag
+from line_inspector.stop_flag import StopFlag
 
 LONGEST_PAUSE_S = 0.5  # by chance, so that a fault meets the parts at any point of their way
 PATIENCE_S = 30.0

@@ -14,8 +14,8 @@ from line_inspector.chaos.wire import Wire
 from line_inspector.config import Line
 from line_inspector.errors import InputError
 from line_inspector.ring import remove_orphans
-from line_inspector.runtime import StopFlag
 from line_inspector.simulation.plc_trouble import TROUBLE_FILE, Trouble, write_trouble
+from line_inspector.stop_flag import StopFlag
 from line_inspector.streams import ACCEPTS, BIN, ENCODER, HEARTBEAT, TRIGGERS, Stream
 from line_inspector.supervisor import Supervised, Supervisor
 from line_inspector.wall_clock import OFFSET_FILE

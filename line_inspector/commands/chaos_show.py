@@ -19,7 +19,7 @@ from line_inspector.commands.config_startable import require_startable
 from line_inspector.config import Line
 from line_inspector.errors import InputError
 from line_inspector.inference.choice import line_exports
-from line_inspector.runtime import StopFlag
+from line_inspector.stop_flag import StopFlag
 from line_inspector.supervisor import stop_signals
 from line_inspector.training.registry import Registry
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from line_inspector.config import Line
 from line_inspector.errors import InputError
-from line_inspector.runtime import RoleTaken, station_lock
+from line_inspector.station_lock import RoleTaken, station_lock
 
 MARKER = ".made-by-demo"
 DEMO = "demo"

@@ -19,9 +19,10 @@ from line_inspector.inference.choice import line_exports
 from line_inspector.overlay.server import address, listen
 from line_inspector.records.reading import read_challenges, read_parts
 from line_inspector.records.report import challenge_counts
-from line_inspector.runtime import StopFlag, logging_to_stderr
+from line_inspector.runtime import logging_to_stderr
 from line_inspector.simulation.record import BinnedPart, read_world_record
 from line_inspector.simulation.summary import summary
+from line_inspector.stop_flag import StopFlag
 from line_inspector.supervisor import Supervised, Supervisor, stop_signals
 from line_inspector.training.budget import Budget
 from line_inspector.training.good_frames import GoodFrames, read_good_folder

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from line_inspector.line_file import read_line_file
 from line_inspector.records.reading import reading
 from line_inspector.records.schema import audit
-from line_inspector.runtime import StopFlag
+from line_inspector.stop_flag import StopFlag
 from line_inspector.supervisor import Supervised, Supervisor
 
 LINE = (

@@ -21,8 +21,8 @@ from line_inspector.commands.demo_folder import MARKER, claimed, empty
 from line_inspector.commands.demo_line import read_demo_line, write_line_file
 from line_inspector.commands.demo_words import in_words
 from line_inspector.line_file import read_line_file
-from line_inspector.runtime import station_lock
 from line_inspector.simulation.summary import Percentiles, Summary
+from line_inspector.station_lock import station_lock
 
 NOTHING = Summary(0, 0, 0, {}, 0, 0, 0, 0, 0, 0, 0, Percentiles(None, None))
 TRAINING_MINUTES = "1.5"  # where three of these tests share a busy machine, half a minute passes before the first step

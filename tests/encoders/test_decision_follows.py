@@ -10,7 +10,8 @@ from counted_belt import CountedBelt
 
 from line_inspector.bus import AckedSender, Sender
 from line_inspector.messages import Encoder, Health
-from line_inspector.runtime import Station, StopFlag
+from line_inspector.runtime import Station
+from line_inspector.stop_flag import StopFlag
 from line_inspector.streams import ANNOUNCEMENTS, ENCODER, HEALTH, VERDICTS
 from stations.decision import DecisionStation
 

@@ -10,8 +10,9 @@ from line_inspector.actuators.simulated import SimulatedGate
 from line_inspector.bus import Bus
 from line_inspector.line_file import parse_line
 from line_inspector.messages import LoopBack
-from line_inspector.runtime import Station, StopFlag
+from line_inspector.runtime import Station
 from line_inspector.simulation.bus_gate import BusGate
+from line_inspector.stop_flag import StopFlag
 from line_inspector.streams import LOOP_BACK
 
 LINE = {

@@ -11,7 +11,8 @@ from line_inspector.inference.engine import Finding, FrameFault
 from line_inspector.line_file import parse_line
 from line_inspector.messages import HEAT_SIDE_PX, Fault, Verdict
 from line_inspector.part_record import Reason
-from line_inspector.runtime import Station, StopFlag
+from line_inspector.runtime import Station
+from line_inspector.stop_flag import StopFlag
 from line_inspector.workers.link import Link
 from line_inspector.workers.model_id import ModelId
 from line_inspector.workers.workload import MOST_WAITING
