@@ -10,6 +10,7 @@ import argparse
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,12 +59,12 @@ def prepare(line: Line) -> Prepared | None:
     torch.set_num_threads(core_plan(line).threads)
     torch.set_num_interop_threads(1)
     folder = line.current_model_path.resolve()
-    engine = None
+    load, engine = engine_loader(line), None
     try:
-        engine = load_engine(line, folder)
+        engine = load(folder)
     except InputError as e:
         logging.getLogger("inference").error("no model in service, every part will be rejected: %s", e)
-    return Prepared(engine, ModelWatch(line.current_model_path, folder, lambda found: load_engine(line, found)))
+    return Prepared(engine, ModelWatch(line.current_model_path, folder, load))
 
 
 def serve(station: runtime.Station, _arguments: argparse.Namespace, prepared: Prepared | None) -> None:
@@ -152,11 +153,11 @@ class Worker:
             self._station.counters["unsent"] += 1  # decision is down: the part is rejected at its deadline
 
 
-def load_engine(line: Line, folder: Path) -> Engine:
-    """The model in that folder, proven, on the engine that the line file asks for. Raises InputError."""
-    from line_inspector.inference.choice import load_chosen_engine
+def engine_loader(line: Line) -> Callable[[Path], Engine]:
+    """Loads the model in a folder, proven, on the engine that the line file asks for; raises InputError."""
+    from line_inspector.inference.choice import EngineLoader
 
-    return load_chosen_engine(line, folder)
+    return EngineLoader(line).load
 
 
 if __name__ == "__main__":

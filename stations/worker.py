@@ -27,7 +27,7 @@ from line_inspector.workers.model_id import NO_MODEL, ModelId
 from line_inspector.workers.received import Received
 from line_inspector.workers.wanted_model import WantedModel
 from line_inspector.workers.workload import MOST_WAITING
-from stations.inference import load_engine
+from stations.inference import engine_loader
 
 KEEP_OLD_MODEL_NS = 60_000_000_000  # frames that were sent before a swap want the model of then
 
@@ -58,7 +58,7 @@ class Worker:
         self._engines: OrderedDict[ModelId, Engine] = OrderedDict()  # the newest last, the one before it for a while
         self._swapped_ns = 0
         self._door = Door(name, settings, line.sockets_dir, _largest_frame_bytes(line), time.monotonic_ns)
-        self._wanted = WantedModel(line.registry_dir / line.recipe, lambda folder: load_engine(line, folder))
+        self._wanted = WantedModel(line.registry_dir / line.recipe, engine_loader(line))
         station.watch(self._door.socket)
 
     def turn(self, now_ns: int) -> None:

@@ -54,7 +54,9 @@ class InferenceSettings(Section):
     engine: Literal["auto", "torch", "openvino"] = Field(
         "auto", description="what runs the network; auto: on a CPU openvino, if installed and proven, else torch"
     )
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes the GPU where there is one")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto takes the GPU where there is one that works"
+    )
     precision: Literal["fp32", "fp16", "bf16"] = Field(
         "fp32", description="of a GPU; a model that answers otherwise in half precision runs in fp32 all the same"
     )

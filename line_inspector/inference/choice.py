@@ -49,6 +49,33 @@ def load_chosen_engine(line: Line, folder: Path) -> Engine:
     return engine
 
 
+class EngineLoader:
+    """Loads a station's models, one after the other.
+
+    Where `inference.device` is auto and the GPU fails at the first one, the CPU runs it and all that follow, and a
+    logged line says why: a line must not stand still for a driver. A later model that the GPU cannot run raises.
+    """
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._settled = line.inference.device != "auto" or not torch.cuda.is_available()
+
+    def load(self, folder: Path) -> Engine:
+        """See load_chosen_engine. Raises InputError, and RuntimeError where a GPU fails that ran a model before."""
+        if self._settled:
+            return load_chosen_engine(self._line, folder)
+        try:
+            engine = load_chosen_engine(self._line, folder)
+        except (InputError, RuntimeError) as e:  # CUDA's errors are RuntimeErrors
+            settings = self._line.inference.model_copy(update={"device": "cpu"})
+            on_cpu = self._line.model_copy(update={"inference": settings})
+            engine = load_chosen_engine(on_cpu, folder)
+            self._line = on_cpu
+            log.warning("model %s runs on the CPU, the GPU cannot: %s", folder.name, " ".join(str(e).split()))
+        self._settled = True
+        return engine
+
+
 def line_exports(line: Line, recipe: str) -> ExportCache | None:
     """Where the exports of a recipe are kept; None where its line runs on torch, so that it needs none."""
     settings = line.inference

@@ -58,7 +58,11 @@ def page_lock(device: str) -> PageLock | None:
 
     if device == "cpu" or not torch.cuda.is_available():
         return None
-    return PageLock(torch.cuda.cudart())  # type: ignore[no-untyped-call]  # torch's own annotation is missing
+    try:
+        return PageLock(torch.cuda.cudart())  # type: ignore[no-untyped-call]  # torch's own annotation is missing
+    except RuntimeError as e:  # a driver that does not start; the model runs on the CPU then (choice.py)
+        log.warning("no ring is page-locked: %s", " ".join(str(e).split()))
+        return None
 
 
 def _extent(segment: Segment) -> tuple[int, int]:

@@ -6,14 +6,12 @@ scaled down with the number of parts, so that a shorter soak, too, has it full b
 """
 
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from line_inspector import runtime
-from line_inspector.config import Line
 from line_inspector.decision import decided_ids, receipts
 from line_inspector.inference.engine import Finding, FrameFault
 from line_inspector.messages import HEAT_SIDE_PX
@@ -57,12 +55,7 @@ def decision(_remembered: int) -> None:
 def inference(_remembered: int) -> None:
     from stations import inference as station
 
-    def load(_line: Line, _folder: Path) -> FastEngine:
-        return FastEngine()
-
-    loaders: dict[str, Callable[..., object]] = {"_load": load, "load_engine": load}
-    for loader in loaders.keys() & vars(station).keys():
-        setattr(station, loader, load)
+    station.engine_loader = lambda _line: lambda _folder: FastEngine()
     runtime.main_with_standby("inference", station.prepare, station.serve)
 
 
