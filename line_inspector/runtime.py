@@ -66,7 +66,8 @@ class Station:
     def turns(
         self, wake_ns: Callable[[], int] | None = None, longest_wait_ms: float = LONGEST_WAIT_MS
     ) -> Iterator[int]:
-        """Yields the monotonic time, in ns, at each message, at the time `wake_ns()` asks for, and every so often."""
+        """Yields the monotonic time, in ns: at each message, at the time that `wake_ns()` asks for, and at the latest
+        `longest_wait_ms` after the last turn."""
         self.ready()
         while not self._stop.is_set:
             now_ns = time.monotonic_ns()

@@ -24,7 +24,8 @@ from line_inspector.tracking.gaps import Sighting
 REMEMBERED_PARTS = 10_000  # 100 s at 100/s; a trigger that was not acknowledged is repeated every 10 s at least
 LAST_ACKNOWLEDGEMENT_NS = 3_000_000_000
 CHALLENGE_SLOTS = 2
-LONGEST_WAIT_MS = 100  # an idle camera costs its wake-ups; repetitions are due after 250 ms at the earliest
+LONGEST_WAIT_MS = 100  # an idle camera costs its wake-ups
+REPEAT_LOOK_NS = 50_000_000  # while an announcement is not acknowledged; decision may be back at any time
 
 
 def serve(station: runtime.Station, arguments: argparse.Namespace) -> None:
@@ -91,8 +92,9 @@ class Capture:
         self._station.counters["refused"] = self._triggers.refused + self._announcer.refused + self._challenges.refused
 
     def next_ns(self) -> int:
-        """When a gap must be told of."""
-        return self._announcer.next_ns()
+        """When a gap must be told of, or an announcement may have to be repeated."""
+        repeat_ns = time.monotonic_ns() + REPEAT_LOOK_NS if len(self._announcer) else NEVER_NS
+        return min(self._announcer.next_ns(), repeat_ns)
 
     def hand_over(self) -> None:
         """Waits, on the way out, until decision has every announced part on record; nobody else would repeat them."""

@@ -445,14 +445,14 @@ def test_a_camera_without_parts_hardly_wakes(tmp_path: Path) -> None:
             for _ in range(10):
                 last, wakes = next_beat(health, station.pid)
         finally:
-            station.kill()
+            station.terminate()  # it takes its ring with it
             health.close()
     assert (wakes - wakes_before) * 1e9 / (last.sent_ns - first.sent_ns) < 15
 
 
 def next_beat(health: Receiver[Health], pid: int) -> tuple[Health, int]:
     """The station's next sign of life, and how often its main thread has waited for something until then."""
-    assert health.socket.poll(30_000), "the station is silent"
+    assert health.socket.poll(120_000), "the station is silent"
     beat = list(health.drain())[-1]
     status = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
     return beat, int(status["voluntary_ctxt_switches"])

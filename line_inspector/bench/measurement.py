@@ -15,7 +15,7 @@ from line_inspector.bench.roofline import Roofline, copy_in, measure_roofline
 from line_inspector.bench.running_line import running_line
 from line_inspector.bench.transport import Transport, measure_transport
 from line_inspector.config import Line, core_plan
-from line_inspector.inference.choice import load_chosen_engine
+from line_inspector.inference.choice import EngineLoader
 from line_inspector.supervisor import stop_signals
 from line_inspector.training.machine import describe_machine, versions
 
@@ -69,11 +69,10 @@ def measure(given: Line | None, folder: Path, seconds: float, say: Callable[[str
     counts = CAMERAS[max(limit for limit in CAMERAS if limit <= seconds)]
     say("Preparing the line and its model ...")
     subject = prepare_subject(given, folder, counts[-1])
-    settings = subject.line.inference
     threads = core_plan(subject.line).threads
     torch.set_num_threads(threads)
-    engine = load_chosen_engine(subject.line, subject.line.current_model_path.resolve())
-    device = "cuda" if settings.device != "cpu" and torch.cuda.is_available() else "cpu"
+    engine = EngineLoader(subject.line).load(subject.line.current_model_path.resolve())
+    device = "cuda" if engine.runtime == "cuda" else "cpu"
     say("Engine ...")
     copies = copy_in(device, subject.manifest, subject.tiles)
     batches = measure_engine(engine, subject.frames, copies, ENGINE_SHARE * seconds)
