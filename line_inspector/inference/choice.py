@@ -42,7 +42,11 @@ def load_chosen_engine(line: Line, folder: Path) -> Engine:
             log.info("model %s runs on OpenVINO, threads: %d", folder.name, threads)
             return engine
     engine = load_verified_engine(
-        folder, settings.device, precision=settings.precision, max_batch_size=settings.max_batch
+        folder,
+        settings.device,
+        precision=settings.precision,
+        max_batch_size=settings.max_batch,
+        frame_shape=largest_frame_shape(line) if _on_gpu(settings.device) else None,
     )
     if why_torch:  # said only of a model that does run
         log.warning("model %s runs on torch instead of OpenVINO: %s", folder.name, why_torch)
@@ -83,6 +87,13 @@ def line_exports(line: Line, recipe: str) -> ExportCache | None:
     if not required and (settings.engine == "torch" or _on_gpu(settings.device) or not find_spec("openvino")):
         return None
     return ExportCache(line.exports_dir / recipe, required)
+
+
+def largest_frame_shape(line: Line) -> tuple[int, ...]:
+    """Of all cameras, (H, W) or (H, W, 3): a GPU that has too little memory for them must show it before the first."""
+    camera = max(line.cameras.values(), key=lambda camera: camera.max_height_px * camera.max_width_px * camera.channels)
+    shape = (camera.max_height_px, camera.max_width_px)
+    return shape if camera.channels == 1 else (*shape, camera.channels)
 
 
 def _on_gpu(device: str) -> bool:

@@ -94,7 +94,11 @@ class CudaLanes:
                 self.compute.run(work)
             self.compute.record().synchronize()
             # Other threads go on launching meanwhile: the engine in service does not wait for the next one.
-            with torch.cuda.graph(graph, pool=self._pool, stream=self._captures, capture_error_mode="thread_local"):
+            # The outer `with` brings this thread's stream back even where a capture fails.
+            with (
+                torch.cuda.stream(self._captures),
+                torch.cuda.graph(graph, pool=self._pool, stream=self._captures, capture_error_mode="thread_local"),
+            ):
                 work()
         return graph.replay
 

@@ -83,7 +83,8 @@ class PipelinedEngine:
         )
         self._rows = torch.zeros((max_batch_size, ROW_BYTES), dtype=torch.uint8, device=lanes.device)
         self._free = deque(BatchBuffers(lanes, max_batch_size) for _ in range(self.depth))
-        self._programs = {size: lanes.program(self._program(size)) for size in batch_sizes(max_batch_size)}
+        largest_first = reversed(batch_sizes(max_batch_size))  # smaller ones then fit into its memory
+        self._programs = {size: lanes.program(self._program(size)) for size in largest_first}
         self._last_done_ns = 0
         self._latency = LatencyEstimate()
         usual_shape = self._tiling.view.frame_shape(self._tiling.region_shape, LARGEST_MAP_PX)

@@ -102,6 +102,10 @@ def _first_line(error: Exception) -> str:
 
 
 def _yield_to_inference() -> None:
-    """Give this thread, on Linux, the lowest priority and one core: deciding goes before loading."""
+    """Give this thread, on Linux, the lowest priority and one core: deciding goes before loading.
+
+    Beside a GPU only the one core: stopped while it holds a lock of the driver's, it would hold up what is in service.
+    """
     torch.set_num_threads(1)  # of this thread; those already running keep theirs
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+    if not torch.cuda.is_available():
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)

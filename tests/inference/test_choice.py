@@ -4,6 +4,7 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -90,6 +91,16 @@ def test_a_later_model_that_the_gpu_cannot_run_stays_out(in_service: Callable, m
     monkeypatch.setattr(choice, "load_chosen_engine", full)
     with pytest.raises(RuntimeError, match="out of memory"):
         loader.load(folder)
+
+
+def test_a_gpu_proves_that_it_has_room_for_the_largest_frame(
+    in_service: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line, folder = in_service("{}")
+    load = Mock()
+    monkeypatch.setattr(choice, "load_verified_engine", load)
+    EngineLoader(line).load(folder)
+    assert load.call_args.kwargs["frame_shape"] == (1024, 1024, 3)
 
 
 def test_the_inference_station_starts(

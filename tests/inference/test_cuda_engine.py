@@ -87,7 +87,10 @@ def compare(engine: PipelinedEngine, alone: list[float], taken: list[int], ticke
 
 
 def test_frames_are_copied_out_of_a_page_locked_ring(
-    engine: PipelinedEngine, ring: RingWriter, draw_frame: Callable[..., np.ndarray]
+    engine: PipelinedEngine,
+    ring: RingWriter,
+    draw_frame: Callable[..., np.ndarray],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     frames = [draw_frame(seed, 512, 640) for seed in range(6)]
     reader = RingReader(page_lock("cuda"))
@@ -97,6 +100,8 @@ def test_frames_are_copied_out_of_a_page_locked_ring(
     end = time.monotonic() + 20
     while not is_locked(views[0]) and time.monotonic() < end:
         time.sleep(0.01)
+    if "CUDA error 801" in caplog.text:
+        pytest.skip("this GPU's driver registers no memory that a process may only read")
     assert is_locked(views[0]), "cudaHostRegister did not take the ring"
     after = engine.infer(views)
     expected = [each.score for each in engine.infer(frames)]
@@ -132,7 +137,8 @@ def test_nothing_is_allocated_in_the_steady_state(
     engine: PipelinedEngine, draw_frame: Callable[..., np.ndarray]
 ) -> None:
     frames = [draw_frame(seed, 512, 640) for seed in range(8)]
-    engine.infer(frames)
+    for _ in range(engine.depth):  # each set of buffers grows with its first large batch
+        engine.infer(frames)
     before = torch.cuda.memory_reserved()
     for _ in range(50):
         engine.infer(frames)
